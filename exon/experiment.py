@@ -1,0 +1,154 @@
+"""What one run is: a frozen, validated configuration. Its field names are the notebooks' papermill parameters."""
+
+import hashlib
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from exon import prior as priors
+from exon.errors import UserError
+
+METHOD: dict[str, dict[str, Any]] = {
+    "mnist": {
+        "prior": "circle",
+        "beta": 1.0,
+        "labels": 100,
+        "lambda1": 6000.0,
+        "rampup_epochs": 10,
+        "learning_rate": 3e-3,
+    },
+    "cifar10": {
+        "prior": "one_hot",
+        "beta": 0.05,
+        "labels": 4000,
+        "lambda1": 5000.0,
+        "rampup_epochs": 50,
+        "learning_rate": 1e-3,
+    },
+}
+"""The authors' settings for each data set; an experiment overrides them by name."""
+
+PROFILES: dict[str, dict[str, dict[str, Any]]] = {
+    "mnist": {
+        "smoke": {"source": "sample", "validation": 500, "epochs": 1},
+        "quick": {"epochs": 3},
+        "cpu": {"epochs": 20},
+        "paper": {"epochs": 100},
+    },
+    "cifar10": {
+        "smoke": {"source": "sample", "labels": 200, "validation": 200, "epochs": 1, "width": 0.0625},
+        "quick": {"epochs": 1, "width": 0.125},
+        "cpu": {"epochs": 8, "width": 0.25},
+        "paper": {"epochs": 600},
+    },
+}
+"""How large a run is, by data set and profile: scale only, never the method."""
+
+
+class Experiment(BaseModel):
+    """One run. Settings left out take the authors' value for the data set, at the scale of the profile.
+
+    Raises:
+        pydantic.ValidationError: unknown name, wrong type or value out of range; `Experiment.create` turns it into a
+            `UserError` of one sentence.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    dataset: Literal["mnist", "cifar10"] = "mnist"
+    profile: Literal["smoke", "quick", "cpu", "paper"] = "quick"
+    source: Literal["auto", "sample"] = "auto"
+
+    prior: Literal["circle", "line", "row", "one_hot"] = "circle"
+    distance: float | None = Field(None, gt=0, description="of the centers, for the layouts 'line' and 'one_hot'")
+    classes: tuple[int, ...] | None = Field(None, description="train on these labels only, renumbered in this order")
+
+    beta: float = Field(1.0, gt=0, allow_inf_nan=False, description="the decoder's variance")
+    learn_beta: bool = Field(False, description="re-estimate beta after every epoch, starting from `beta`")
+    lambda_beta: float = Field(0.0, ge=0, allow_inf_nan=False, description="penalty on a learned beta")
+    lambda1: float = Field(6000.0, ge=0, allow_inf_nan=False, description="weight of the classification terms")
+    kl_weight: float = Field(1.0, ge=0, allow_inf_nan=False, description="factor on both KL terms; 1 is the paper's")
+    use_cross_entropy: bool = True
+    use_kl: bool = True
+    use_sci: bool = True
+
+    labels: int = Field(100, gt=0)
+    validation: int = Field(5000, gt=0)
+    batch_size: int = Field(128, ge=2)
+    labelled_batch_size: int = Field(32, ge=2)
+    epochs: int = Field(3, ge=1)
+    rampup_epochs: int = Field(10, ge=0)
+    learning_rate: float = Field(3e-3, gt=0, lt=1)
+    weight_decay: float = Field(5e-4, ge=0, lt=1)
+    width: float = Field(1.0, gt=0, le=4)
+
+    seed: int = Field(1, ge=0, description="of the initial weights and of training")
+    split_seed: int = Field(1, ge=0, description="of the choice of labelled and validation images")
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["float32", "bfloat16"] = Field("float32", description="of the networks' matrix products")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        dataset, profile = settings.get("dataset", "mnist"), settings.get("profile", "quick")
+        method = METHOD.get(dataset, {}) if isinstance(dataset, str) else {}
+        scale = PROFILES.get(dataset, {}).get(profile, {}) if method and isinstance(profile, str) else {}
+        given = {name: value for name, value in settings.items() if value is not None}
+        if isinstance(given.get("classes"), list):
+            given["classes"] = tuple(given["classes"])
+        return {"dataset": dataset, "profile": profile, **method, **scale, **given}
+
+    @model_validator(mode="after")
+    def _check_combinations(self) -> Self:
+        if self.labelled_batch_size >= self.batch_size:
+            raise ValueError(
+                f"labelled_batch_size = {self.labelled_batch_size} must be below batch_size = {self.batch_size}"
+            )
+        if self.prior == "line" and (self.distance is None or self.classes is None or len(self.classes) != 2):
+            raise ValueError("prior = 'line' needs a distance and two classes")
+        if self.distance is not None and self.prior not in ("line", "one_hot"):
+            raise ValueError(
+                f"distance = {self.distance} goes with the priors 'line' and 'one_hot', not {self.prior!r}"
+            )
+        return self
+
+    @classmethod
+    def create(cls, **settings: Any) -> "Experiment":
+        """An experiment from settings by name.
+
+        Raises:
+            UserError: naming the setting, its value and what is accepted.
+        """
+        try:
+            return cls(**settings)
+        except ValidationError as error:
+            raise UserError(_sentence(error)) from None
+
+    @property
+    def num_classes(self) -> int:
+        """K, the number of labels."""
+        return 10 if self.classes is None else len(self.classes)
+
+    def build_prior(self) -> priors.GaussianMixturePrior:
+        """The prior that `prior`, `distance` and `classes` describe."""
+        options: dict[str, Any] = {} if self.prior == "line" else {"num_classes": self.num_classes}
+        if self.distance is not None:
+            options["distance"] = self.distance
+        return priors.LAYOUTS[self.prior](**options)
+
+
+def derive_seed(seed: int, purpose: str) -> int:
+    """A seed of 63 bits for one purpose ("split", "initialisation", ...): streams of one declared seed never overlap."""
+    return int.from_bytes(hashlib.sha256(f"{purpose}:{seed}".encode()).digest()[:8], "big") >> 1
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first problem as one sentence: the name, the value, and what is accepted."""
+    problem = error.errors()[0]
+    name = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"{name!r} is not a setting: the settings are {', '.join(Experiment.model_fields)}."
+    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if not name:
+        return f"{message}."
+    return f"{name} = {problem['input']!r} is not accepted: give {message}."

@@ -1,0 +1,118 @@
+"""Numbers that describe a trained model; all of them means over images, exact even for a partial last batch."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from exon import data, losses
+from exon.errors import UserError
+from exon.model import EXoN
+from exon.prior import GaussianMixturePrior
+
+
+@torch.no_grad()
+def encode_all(model: EXoN, images: Tensor, generator: torch.Generator, batch: int = 250) -> dict[str, Tensor]:
+    """Everything the metrics need of every image, in evaluation mode, on the model's device.
+
+    Args:
+        images: (N, C, H, W), uint8.
+        generator: the source of z and of the component it is drawn from.
+
+    Returns:
+        log_weights (N, K), mean and log_variance (N, K, d), z (N, d), recon (N,), kl_label (N,), kl_latent (N,).
+    """
+    training = model.training
+    model.eval()
+    device = model.prior.means.device
+    parts: dict[str, list[Tensor]] = {}
+    for chunk in images.split(batch):
+        x = data.to_float(chunk.to(device))
+        output = model(x, generator=generator)
+        row = output._asdict()
+        row["recon"] = losses.reconstruction(x, row.pop("x_hat"))
+        row["kl_label"] = losses.kl_label(output.log_weights)
+        row["kl_latent"] = losses.kl_latent(output.log_weights, output.mean, output.log_variance, model.prior)
+        for name, value in row.items():
+            parts.setdefault(name, []).append(value)
+    model.train(training)
+    return {name: torch.cat(values) for name, values in parts.items()}
+
+
+def summarize(encoded: dict[str, Tensor], labels: Int[Tensor, " n"]) -> dict[str, float]:
+    """test_error_pct (argmax of w), recon, kl_label, kl_latent and kl, their sum; means over the images, in nats."""
+    wrong = encoded["log_weights"].argmax(1).cpu() != labels.cpu()
+    means = {name: encoded[name].cpu().double().mean().item() for name in ("recon", "kl_label", "kl_latent")}
+    return {"test_error_pct": 100 * wrong.double().mean().item(), **means, "kl": means["kl_label"] + means["kl_latent"]}
+
+
+def center_error_pct(z: Float[Tensor, "n d"], labels: Int[Tensor, " n"], prior: GaussianMixturePrior) -> float:
+    """Share of points whose nearest conceptual center (Mahalanobis distance to it) is not that of their label, in percent.
+
+    Points drawn from the prior itself miss sometimes too: that share is the floor.
+    """
+    distance = ((z[:, None] - prior.means).square() / prior.variances).sum(2)
+    return 100 * (distance.argmin(1) != labels.to(z.device)).float().mean().item()
+
+
+def purity_pct(z: Float[Tensor, "n d"], labels: Int[Tensor, " n"], neighbours: int = 10) -> float:
+    """Share of the nearest other points that carry a point's own label, averaged over points, in percent.
+
+    Raises:
+        UserError: fewer points than neighbours.
+    """
+    if len(z) <= neighbours:
+        raise UserError(f"{len(z)} points are too few for {neighbours} neighbours: give at least {neighbours + 1}.")
+    labels = labels.to(z.device)
+    same = []
+    for start in range(0, len(z), 1000):
+        block = torch.cdist(z[start : start + 1000], z)
+        block[torch.arange(len(block)), start + torch.arange(len(block))] = torch.inf
+        nearest = block.topk(neighbours, largest=False).indices
+        same.append((labels[nearest] == labels[start : start + 1000, None]).float().mean(1))
+    return 100 * torch.cat(same).mean().item()
+
+
+@torch.no_grad()
+def negative_ssim(images: Float[Tensor, "m c h w"], max_val: float = 1.0) -> float:
+    """mean over all ordered pairs (a, b), a = b included, of (1 - SSIM(a, b)) / 2, in [0, 1]: how varied the images are.
+
+    SSIM = mean over windows of (2 mu_a mu_b + c1)(2 cov_ab + c2) / ((mu_a^2 + mu_b^2 + c1)(var_a + var_b + c2)), with an
+    11 x 11 Gaussian window of sigma 1.5, c1 = (.01 max_val)^2, c2 = (.03 max_val)^2, windows inside the image only.
+
+    Args:
+        images: (M, C, H, W), H and W at least 11.
+        max_val: the dynamic range; the authors pass 1 for images in [-1, 1].
+
+    Raises:
+        UserError: an image is smaller than the window.
+    """
+    if min(images.shape[2:]) < 11:
+        raise UserError(f"images of {images.shape[2]} x {images.shape[3]} are too small: SSIM needs at least 11 x 11.")
+    c1, c2 = (0.01 * max_val) ** 2, (0.03 * max_val) ** 2
+    offsets = torch.arange(11, device=images.device) - 5.0
+    gaussian = torch.softmax(-(offsets**2) / (2 * 1.5**2), dim=0)
+    weight = torch.outer(gaussian, gaussian).flatten()
+    # (M, C * windows, 121) -> one matrix (M, 121) per window; all pairs are then one matrix product.
+    patches = images.unfold(2, 11, 1).unfold(3, 11, 1).flatten(4).flatten(1, 3)
+    total = 0.0
+    for patch in patches.unbind(1):
+        mean = patch @ weight
+        centered = (patch - mean[:, None]) * weight.sqrt()
+        variance, square = centered.square().sum(1), mean.square()
+        numerator = torch.outer(2 * mean, mean).add_(c1)
+        numerator *= torch.mm(2 * centered, centered.T).add_(c2)
+        denominator = (square[:, None] + (square + c1)).mul_(variance[:, None] + (variance + c2))
+        total += numerator.div_(denominator).sum().item()
+    mean_ssim = total / (patches.shape[1] * len(images) ** 2)
+    return (1 - mean_ssim) / 2
+
+
+@torch.no_grad()
+def predicted_class(model: EXoN, z: Float[Tensor, "n d"], batch: int = 1000) -> Int[Tensor, " n"]:
+    """argmax_k w_k(D(z)): the label that the classifier gives to the decoded point."""
+    training = model.training
+    model.eval()
+    labels = torch.cat([F.softmax(model.classifier(model.decode(chunk)), 1).argmax(1) for chunk in z.split(batch)])
+    model.train(training)
+    return labels

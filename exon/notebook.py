@@ -1,0 +1,139 @@
+"""Papermill, made strict: parameters are checked before anything runs, and a failure leaves nothing behind."""
+
+import ast
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from exon import record
+from exon.errors import UserError
+from exon.experiment import Experiment
+from exon.files import atomic_path
+
+NOTEBOOKS = Path("notebooks")
+NOT_OF_THE_EXPERIMENT = ("out", "keep_weights")
+
+
+def run(notebook: str, parameters: dict[str, Any], out: Path) -> Path:
+    """Execute notebooks/<notebook>.ipynb with parameters and keep it as <out>/run.ipynb; returns that path.
+
+    Args:
+        notebook: name of a notebook, without folder and ending.
+        parameters: name -> value, as in the notebook's parameters cell; they must form a valid `Experiment`.
+        out: the run folder.
+
+    Raises:
+        UserError: unknown notebook or parameter, a value that is not accepted, or a run folder that holds another run.
+        RuntimeError: a cell failed; the notebook so far is in <out>/run.failed.ipynb.
+    """
+    import papermill
+
+    source = find(notebook)
+    experiment = check(source, parameters)
+    if (out / "run.json").exists() and (stored := record.experiment_of(out)) != experiment:
+        differing = next(n for n in Experiment.model_fields if getattr(stored, n) != getattr(experiment, n))
+        raise UserError(
+            f"{out} holds another run ({differing} = {getattr(stored, differing)!r}, here "
+            f"{getattr(experiment, differing)!r}): choose another folder or delete it."
+        )
+    failed = out / "run.failed.ipynb"
+    with tempfile.TemporaryDirectory(prefix="exon-") as folder, _terminal():
+        executed = Path(folder) / "run.ipynb"
+        try:
+            papermill.execute_notebook(
+                source,
+                executed,
+                parameters={**parameters, "out": out.as_posix()},
+                kernel_name="python3",
+                progress_bar=False,
+                record_timing=False,
+            )
+        except papermill.PapermillExecutionError as error:
+            if error.ename == UserError.__name__:
+                raise UserError(str(error.evalue)) from None
+            with atomic_path(failed) as temporary:
+                shutil.copyfile(executed, temporary)
+            reason = f"{error.ename}: {error.evalue}"
+            raise RuntimeError(f"Cell {error.exec_count} of {source} failed ({reason}); see {failed}.") from None
+        content = nbformat.read(executed, as_version=4)
+    _strip(content)
+    with atomic_path(out / "run.ipynb") as temporary:
+        nbformat.write(content, temporary)
+    failed.unlink(missing_ok=True)
+    shutil.rmtree(record.work_folder(out), ignore_errors=True)
+    return out / "run.ipynb"
+
+
+def find(notebook: str) -> Path:
+    """The path of a notebook by name.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    path = NOTEBOOKS / f"{notebook}.ipynb"
+    if not path.is_file():
+        names = ", ".join(sorted(p.stem for p in NOTEBOOKS.glob("*.ipynb"))) or f"none in {NOTEBOOKS.resolve()}"
+        raise UserError(f"notebook = {notebook!r} is not known: give one of {names}.")
+    return path
+
+
+def parameter_defaults(source: Path) -> dict[str, Any]:
+    """Name -> default of everything that a notebook's parameters cell sets.
+
+    Raises:
+        UserError: no cell is tagged "parameters", or it holds more than plain assignments of literals.
+    """
+    cells = nbformat.read(source, as_version=4).cells
+    tagged = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    if not tagged:
+        raise UserError(f"{source} has no cell tagged 'parameters'.")
+    try:
+        return {line.targets[0].id: ast.literal_eval(line.value) for line in ast.parse(tagged[0]).body}
+    except (SyntaxError, AttributeError, ValueError) as error:
+        raise UserError(f"The parameters cell of {source} may only assign literals ({error}).") from error
+
+
+def check(source: Path, parameters: dict[str, Any]) -> Experiment:
+    """The experiment that a notebook would run with these parameters.
+
+    Raises:
+        UserError: a parameter is not in the notebook's parameters cell, or its value is not accepted.
+    """
+    defaults = parameter_defaults(source)
+    for name, value in parameters.items():
+        if name not in defaults or name == "out":
+            names = ", ".join(name for name in defaults if name != "out")
+            raise UserError(f"{name!r} is not a parameter of {source}: its parameters are {names}.")
+        if name in NOT_OF_THE_EXPERIMENT and type(value) is not type(defaults[name]):
+            raise UserError(f"{name} = {value!r} is not accepted: give a {type(defaults[name]).__name__}.")
+    settings = {**defaults, **parameters}
+    return Experiment.create(**{name: value for name, value in settings.items() if name not in NOT_OF_THE_EXPERIMENT})
+
+
+@contextmanager
+def _terminal() -> Iterator[None]:
+    """Name the user's terminal to the kernel, so that training shows its bar there and not in the stored notebook."""
+    if sys.stderr.isatty() and hasattr(os, "ttyname"):
+        os.environ["EXON_TERMINAL"] = os.ttyname(sys.stderr.fileno())
+    try:
+        yield
+    finally:
+        os.environ.pop("EXON_TERMINAL", None)
+
+
+def _strip(content: nbformat.NotebookNode) -> None:
+    """Remove what differs from run to run without meaning: papermill's and the kernel's metadata, the injected id."""
+    content.metadata.pop("papermill", None)
+    content.metadata.get("language_info", {}).pop("version", None)
+    for cell in content.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.id = "injected-parameters"

@@ -1,0 +1,126 @@
+"""The record of a run: results/<profile>/<notebook>/<run>/ with run.json, history.csv, split.json and perhaps weights."""
+
+import json
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from pydantic import ValidationError
+
+from exon import checkpoint, files
+from exon.data import Dataset
+from exon.errors import UserError
+from exon.experiment import Experiment
+from exon.train import Fitted
+
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "papermill")
+SETTINGS = ("dataset", "beta", "use_cross_entropy", "use_kl", "use_sci", "labels", "epochs", "width", "seed")
+COLUMNS = ("profile", "experiment", "run", *SETTINGS, "metric", "value")
+
+
+def work_folder(run: Path) -> Path:
+    """Where a run keeps its checkpoint: $EXON_WORK or .work, then the run folder's own path."""
+    inside = run.resolve()
+    relative = inside.relative_to(Path.cwd()) if inside.is_relative_to(Path.cwd()) else Path(*inside.parts[1:])
+    return Path(os.environ.get("EXON_WORK", ".work")) / relative
+
+
+def save(
+    run: Path,
+    experiment: Experiment,
+    dataset: Dataset,
+    fitted: Fitted,
+    metrics: dict[str, float],
+    keep_weights: bool = True,
+) -> dict[str, Any]:
+    """Write a finished run's record into its folder, run.json last; returns the content of run.json.
+
+    Args:
+        run: results/<profile>/<notebook>/<run>.
+        metrics: name -> value; "seconds", the training time, is added.
+        keep_weights: also write model.safetensors.
+    """
+    seconds = sum(row["seconds"] for row in fitted.history)
+    content = {
+        "experiment": experiment.model_dump(mode="json"),
+        "metrics": {**metrics, "seconds": seconds},
+        "provenance": provenance(dataset),
+    }
+    with files.atomic_path(run / "history.csv") as temporary:
+        pd.DataFrame(fitted.history).to_csv(temporary, index=False)
+    indices = {name: value.tolist() for name, value in fitted.split._asdict().items()}
+    files.write_text(run / "split.json", json.dumps(indices) + "\n")
+    if keep_weights:
+        checkpoint.save_weights(fitted.model, experiment, run / "model.safetensors")
+    files.write_text(run / "run.json", json.dumps(content, indent=1) + "\n")
+    return content
+
+
+def provenance(dataset: Dataset) -> dict[str, Any]:
+    """What a number depends on besides the experiment: data, code, packages and hardware."""
+    return {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _git("rev-parse", "HEAD") or "unknown",
+        "code_changed": bool(_git("status", "--porcelain", "--", "exon", "notebooks")),
+        "data": {"name": dataset.name, "source": dataset.source, "sha256": dataset.sha256},
+        "processor": _processor(),
+        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in PACKAGES},
+    }
+
+
+def read(run: Path) -> dict[str, Any]:
+    """The content of a run's run.json.
+
+    Raises:
+        UserError: there is none, or it is damaged.
+    """
+    path = run / "run.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        Experiment.model_validate_json(json.dumps(content["experiment"]))
+        return {name: content[name] for name in ("experiment", "metrics", "provenance")}
+    except FileNotFoundError:
+        raise UserError(f"{run} holds no run.json: give the folder of a finished run.") from None
+    except (json.JSONDecodeError, KeyError, TypeError, ValidationError) as error:
+        raise UserError(f"{path} is not the record of a run ({type(error).__name__}).") from None
+
+
+def experiment_of(run: Path) -> Experiment:
+    """The experiment that a run's record describes."""
+    return Experiment.model_validate_json(json.dumps(read(run)["experiment"]))
+
+
+def summarize(results: Path) -> pd.DataFrame:
+    """One row per run and metric, of all records below `results`; the columns are those of `COLUMNS`."""
+    rows = []
+    for path in sorted(results.glob("*/*/*/run.json")):
+        content = read(path.parent)
+        profile, notebook, run = path.parent.relative_to(results).parts
+        settings = {"profile": profile, "experiment": notebook, "run": run}
+        settings |= {name: content["experiment"][name] for name in SETTINGS}
+        rows += [{**settings, "metric": metric, "value": value} for metric, value in content["metrics"].items()]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _git(*arguments: str) -> str:
+    try:
+        return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

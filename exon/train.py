@@ -1,0 +1,259 @@
+"""The training loop: one readable step, the authors' schedules, checkpoints that resume bit for bit."""
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.distributions import Beta
+from tqdm import tqdm
+
+from exon import augment, checkpoint, data, losses, memory, metrics
+from exon.errors import UserError
+from exon.experiment import Experiment, derive_seed
+from exon.model import EXoN, build
+
+LABELLED_MIX, UNLABELLED_MIX = Beta(0.1, 0.1), Beta(2.0, 2.0)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model with its history (one dict per epoch), its split, and the beta it ended with."""
+
+    model: EXoN
+    history: list[dict[str, float]]
+    split: data.Split
+    beta: float
+
+
+@dataclass(frozen=True)
+class TrainingImages:
+    """All that the trainer sees, on its device: uint8 images, and one-hot targets (n, K) of the labelled ones only."""
+
+    labelled: Tensor
+    targets: Tensor
+    unlabelled: Tensor
+
+
+def fit(experiment: Experiment, dataset: data.Dataset, checkpoint_path: Path | None = None) -> Fitted:
+    """Train a model as the experiment says, resuming from the checkpoint if there is one.
+
+    The result is a function of the experiment and the data: two runs on one machine, interrupted or not, agree bit for
+    bit. PyTorch's own random state is left as it was found.
+
+    Args:
+        dataset: already restricted to the experiment's classes.
+        checkpoint_path: written after every epoch; None to keep nothing.
+
+    Raises:
+        UserError: the checkpoint belongs to another experiment or is damaged, the device is missing, or the loss is not
+            finite.
+    """
+    device = choose_device(experiment.device)
+    memory.keep_freed_blocks()
+    chosen = data.split(
+        dataset.train_labels, experiment.labels, experiment.validation, derive_seed(experiment.split_seed, "split")
+    )
+    images = TrainingImages(
+        labelled=dataset.train_images[chosen.labelled].to(device),
+        targets=F.one_hot(dataset.train_labels[chosen.labelled], experiment.num_classes).float().to(device),
+        unlabelled=dataset.train_images.to(device),
+    )
+    generator = torch.Generator().manual_seed(derive_seed(experiment.seed, "initialisation"))
+    model = build(experiment.dataset, experiment.build_prior(), experiment.width, generator).to(device)
+    optimizers = make_optimizers(experiment, model)
+    state = checkpoint.State(model, optimizers, experiment.beta)
+
+    with torch.random.fork_rng(range(torch.cuda.device_count())):
+        torch.manual_seed(derive_seed(experiment.seed, "training"))
+        if checkpoint_path is not None and checkpoint_path.exists():
+            checkpoint.restore(state, experiment, checkpoint_path)
+        step = make_step(experiment, model, optimizers, images)
+        for epoch in range(len(state.history), experiment.epochs):
+            start = time.perf_counter()
+            row = train_epoch(experiment, step, images, optimizers, state.beta, epoch)
+            row |= evaluate(model, dataset, chosen, derive_seed(experiment.seed, f"evaluation {epoch}"))
+            row["seconds"] = time.perf_counter() - start
+            if experiment.learn_beta:
+                state.beta = 2 * row["train_recon"] / images.unlabelled[0].numel() + experiment.lambda_beta
+            state.history.append(row)
+            if checkpoint_path is not None:
+                checkpoint.save(state, experiment, checkpoint_path)
+    return Fitted(model, state.history, chosen, state.beta)
+
+
+Step = Callable[[Tensor, Tensor, float, float], losses.Terms]
+
+
+def make_step(
+    experiment: Experiment,
+    model: EXoN,
+    optimizers: tuple[torch.optim.Optimizer, torch.optim.Optimizer],
+    images: TrainingImages,
+) -> Step:
+    """The training step as a function of the indices of its labelled and unlabelled images, beta and lambda2.
+
+    Four classifier passes, each normalised by its own batch: clean images, augmented labelled, mixed labelled, mixed
+    unlabelled; a fifth, without gradient, makes the pseudo-labels. Terms that are switched off are not computed.
+    """
+    augmentation = augment.AUGMENTATIONS[experiment.dataset]
+    device_type = images.labelled.device.type
+    kl_weight = experiment.kl_weight if experiment.use_kl else 0.0
+
+    def autocast() -> Any:
+        return torch.autocast(device_type, torch.bfloat16) if experiment.precision == "bfloat16" else nullcontext()
+
+    def sci(x: Tensor, targets: Tensor, mix: Beta) -> Tensor:
+        permutation = torch.randperm(len(x), device=x.device)
+        mixed, mixed_targets = losses.mix_up(x, targets, mix.sample().item(), permutation)
+        return losses.cross_entropy(model.classify(mixed), mixed_targets)
+
+    def step(labelled: Tensor, unlabelled: Tensor, beta: float, lambda2: float) -> losses.Terms:
+        x_labelled, targets = data.to_float(images.labelled[labelled]), images.targets[labelled]
+        x_unlabelled = data.to_float(images.unlabelled[unlabelled])
+        x = torch.cat([x_labelled, x_unlabelled])
+        with autocast():
+            output = model(x)
+            cross_entropy = sci_labelled = sci_unlabelled = None
+            if experiment.use_cross_entropy:
+                augmented = augmentation(x_labelled)
+                cross_entropy = losses.cross_entropy(model.classify(augmented), targets)
+                if experiment.use_sci:
+                    sci_labelled = sci(augmented, targets, LABELLED_MIX)
+            if experiment.use_sci:
+                augmented = augmentation(x_unlabelled)
+                sci_unlabelled = sci(augmented, model.classifier.pseudo_label(augmented), UNLABELLED_MIX)
+        terms = losses.Terms(
+            losses.reconstruction(x, output.x_hat),
+            losses.kl_label(output.log_weights),
+            losses.kl_latent(output.log_weights, output.mean, output.log_variance, model.prior),
+            cross_entropy,
+            sci_labelled,
+            sci_unlabelled,
+        )
+        loss = losses.objective(terms, beta, experiment.lambda1, lambda2, kl_weight)
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        loss.backward()
+        for optimizer in optimizers:
+            optimizer.step()
+        return terms
+
+    return step
+
+
+def make_optimizers(experiment: Experiment, model: EXoN) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
+    """Adam for encoder and decoder, and for the classifier Adam with decoupled weight decay.
+
+    The authors subtract weight_decay * lr * w, w the weights before the step, after Adam's update: that is AdamW.
+    """
+    rest = [*model.encoder.parameters(), *model.decoder.parameters()]
+    options: dict[str, Any] = {"lr": experiment.learning_rate, "eps": 1e-7, "fused": True}
+    return (
+        torch.optim.Adam(rest, **options),
+        torch.optim.AdamW(model.classifier.parameters(), weight_decay=experiment.weight_decay, **options),
+    )
+
+
+def learning_rates(dataset: str, epoch: int, epochs: int, base: float) -> tuple[float, float]:
+    """Learning rates of (encoder and decoder, classifier) in an epoch, counted from 0; the authors' schedules.
+
+    MNIST: base for both; from epoch 10 the classifier's is base * exp(-5 (epoch / epochs)^2).
+    CIFAR-10: in epoch 0 a tenth and a fifth of base; then the classifier's is halved at 250, 350, 450 and 550 of 600
+    epochs and falls by exp(-5 t^2) over the rest, t in [0, 1]. Other lengths scale these marks.
+    """
+    if dataset == "mnist":
+        return base, base if epoch < 10 else base * math.exp(-5 * (epoch / epochs) ** 2)
+    if epoch == 0:
+        return 0.1 * base, 0.2 * base
+    position = 600 * epoch / epochs
+    halvings = sum(position >= mark for mark in (250, 350, 450, 550))
+    fall = max(0.0, (position - 550) / 50)
+    return base, base * 0.5**halvings * math.exp(-5 * fall**2)
+
+
+def train_epoch(
+    experiment: Experiment,
+    step: Step,
+    images: TrainingImages,
+    optimizers: tuple[torch.optim.Optimizer, torch.optim.Optimizer],
+    beta: float,
+    epoch: int,
+) -> dict[str, float]:
+    """One epoch of n // batch_size steps; returns the settings in force and the mean of every term over its images.
+
+    Raises:
+        UserError: a term is not finite.
+    """
+    rates = learning_rates(experiment.dataset, epoch, experiment.epochs, experiment.learning_rate)
+    for optimizer, rate in zip(optimizers, rates, strict=True):
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+    lambda2 = experiment.lambda1 * losses.ramp_up(epoch, experiment.rampup_epochs)
+    steps = max(1, len(images.unlabelled) // experiment.batch_size)
+    sizes = (experiment.labelled_batch_size, experiment.batch_size - experiment.labelled_batch_size)
+    device = images.unlabelled.device
+    sums: dict[str, list[Tensor]] = {}
+    counts: dict[str, int] = {}
+    pairs = data.batches(len(images.labelled), len(images.unlabelled), steps, sizes, device)
+    for labelled, unlabelled in progress(pairs, steps, f"epoch {epoch + 1}/{experiment.epochs}"):
+        terms = step(labelled, unlabelled, beta, lambda2)
+        for name, term in terms._asdict().items():
+            if term is not None:
+                sums.setdefault(name, []).append(term.detach().sum())
+                counts[name] = counts.get(name, 0) + len(term)
+    means = {f"train_{name}": torch.stack(sums[name]).cpu().double().sum().item() / counts[name] for name in sums}
+    if not all(map(math.isfinite, means.values())):
+        raise UserError(
+            f"Training diverged in epoch {epoch + 1} ({json.dumps(means)}): give a smaller learning_rate or a larger beta."
+        )
+    return {"epoch": epoch + 1, "beta": beta, "lambda2": lambda2, "lr": rates[0], "lr_classifier": rates[1], **means}
+
+
+T = TypeVar("T")
+
+
+def progress(items: Iterable[T], total: int, description: str) -> Iterator[T]:
+    """The items, with a bar on the terminal: the one named by $EXON_TERMINAL, else standard error if it is one."""
+    with ExitStack() as stack:
+        terminal = os.environ.get("EXON_TERMINAL")
+        file = stack.enter_context(open(terminal, "w")) if terminal else None
+        yield from tqdm(items, total=total, desc=description, leave=False, file=file, disable=None)
+
+
+def evaluate(model: EXoN, dataset: data.Dataset, chosen: data.Split, seed: int) -> dict[str, float]:
+    """Error and ELBO terms on the validation and the test images, with noise of its own generator."""
+    generator = torch.Generator(model.prior.means.device).manual_seed(seed)
+    parts = {
+        "validation": (dataset.train_images[chosen.validation], dataset.train_labels[chosen.validation]),
+        "test": (dataset.test_images, dataset.test_labels),
+    }
+    row: dict[str, float] = {}
+    for name, (images, labels) in parts.items():
+        summary = metrics.summarize(metrics.encode_all(model, images, generator), labels)
+        row |= {f"{name}_{key.removeprefix('test_')}": value for key, value in summary.items()}
+    return row
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; for "auto" CUDA, else MPS, else the CPU.
+
+    Raises:
+        UserError: the device is not there.
+    """
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        name = next(kind for kind, there in available.items() if there)
+    if not available[name]:
+        raise UserError(
+            f"device = {name!r} is not available here: give {' or '.join(repr(k) for k, t in available.items() if t)}."
+        )
+    return torch.device(name)
