@@ -1,6 +1,5 @@
 """Checkpoints of a run in progress, and the weights of a finished one."""
 
-import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,7 +48,7 @@ def restore(state: State, experiment: Experiment, path: Path) -> None:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         stored = Experiment.model_validate_json(content["experiment"])
-    except (RuntimeError, OSError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
+    except Exception as error:  # torch.load raises whatever a damaged file leads its reader to
         raise UserError(
             f"{path} is not a checkpoint that can be read ({type(error).__name__}): delete it to start anew."
         ) from error

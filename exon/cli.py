@@ -45,11 +45,21 @@ def run(
         list[str] | None, typer.Option("--set", help="a parameter, as beta=0.5; may be repeated")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="the run folder [results/PROFILE/NOTEBOOK/SETTINGS]")] = None,
+    or_sample: Annotated[bool, typer.Option("--or-sample", help="use the sample if no source has the data")] = False,
+    force: Annotated[bool, typer.Option("--force", help="replace another run's record in that folder")] = False,
 ) -> None:
     """Execute a notebook with parameters; its record goes into the run folder."""
     parameters = {"profile": profile, **dict(_parse(setting) for setting in settings or [])}
+    experiment = notebook.check(notebook.find(name), parameters)
+    try:
+        datasets.load(experiment.dataset, experiment.source)
+    except UserError as error:
+        if not or_sample:
+            raise
+        print(f"exon: {error} Going on with the sample inside the package.", file=sys.stderr)
+        parameters["source"] = "sample"
     folder = out or Path("results") / str(parameters["profile"]) / name / _run_name(settings or [])
-    print(notebook.run(name, parameters, folder))
+    print(notebook.run(name, parameters, folder, force))
 
 
 @app.command()

@@ -30,7 +30,7 @@ METHOD: dict[str, dict[str, Any]] = {
 
 PROFILES: dict[str, dict[str, dict[str, Any]]] = {
     "mnist": {
-        "smoke": {"source": "sample", "validation": 500, "epochs": 1},
+        "smoke": {"source": "sample", "validation": 500, "epochs": 2},
         "quick": {"epochs": 3},
         "cpu": {"epochs": 20},
         "paper": {"epochs": 100},
@@ -42,7 +42,7 @@ PROFILES: dict[str, dict[str, dict[str, Any]]] = {
         "paper": {"epochs": 600},
     },
 }
-"""How large a run is, by data set and profile: scale only, never the method."""
+"""How large a run is, by data set and profile; scale only, never the method."""
 
 
 class Experiment(BaseModel):
@@ -149,6 +149,8 @@ def _sentence(error: ValidationError) -> str:
     if problem["type"] == "extra_forbidden":
         return f"{name!r} is not a setting: the settings are {', '.join(Experiment.model_fields)}."
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if message.startswith(("greater", "less")):
+        message = f"a number {message}"
     if not name:
         return f"{message}."
     return f"{name} = {problem['input']!r} is not accepted: give {message}."

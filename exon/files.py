@@ -35,3 +35,10 @@ def write_text(path: Path, text: str) -> None:
     """Write `text` to `path`, all or nothing."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def from_root(path: str | Path) -> Path:
+    """`path` below the repository's root: the nearest folder, from the working directory upwards, that has notebooks/."""
+    here = Path.cwd()
+    root = next((folder for folder in (here, *here.parents) if (folder / "notebooks").is_dir()), here)
+    return root / path

@@ -52,7 +52,7 @@ def center_error_pct(z: Float[Tensor, "n d"], labels: Int[Tensor, " n"], prior: 
     Points drawn from the prior itself miss sometimes too: that share is the floor.
     """
     distance = ((z[:, None] - prior.means).square() / prior.variances).sum(2)
-    return 100 * (distance.argmin(1) != labels.to(z.device)).float().mean().item()
+    return 100 * (distance.argmin(1).cpu() != labels.cpu()).double().mean().item()
 
 
 def purity_pct(z: Float[Tensor, "n d"], labels: Int[Tensor, " n"], neighbours: int = 10) -> float:
@@ -70,7 +70,7 @@ def purity_pct(z: Float[Tensor, "n d"], labels: Int[Tensor, " n"], neighbours: i
         block[torch.arange(len(block)), start + torch.arange(len(block))] = torch.inf
         nearest = block.topk(neighbours, largest=False).indices
         same.append((labels[nearest] == labels[start : start + 1000, None]).float().mean(1))
-    return 100 * torch.cat(same).mean().item()
+    return 100 * torch.cat(same).cpu().double().mean().item()
 
 
 @torch.no_grad()

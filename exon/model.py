@@ -4,7 +4,7 @@ p(y = k) = 1/K      p(z | y = k) = N(mu_k, diag s2_k)      p(x | z) = N(D(z), be
 q(y = k | x) = w_k(x)               q(z | x, y = k) = N(m_k(x), diag v_k(x))
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -96,7 +96,7 @@ def gumbel_max(log_weights: Float[Tensor, "n k"], generator: torch.Generator | N
 
 
 def build(
-    dataset: Literal["mnist", "cifar10"],
+    dataset: str,
     prior: GaussianMixturePrior,
     width: float = 1.0,
     generator: torch.Generator | None = None,

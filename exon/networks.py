@@ -112,6 +112,7 @@ class Heads(nn.Module):
         self.linear = nn.Linear(features, 2 * num_classes * latent_dim)
 
     def forward(self, h: Tensor) -> Tensor:
+        """All means [:, 0] and log-variances [:, 1] of features h: (N, h) -> (N, 2, K, d)."""
         return self.linear(h).unflatten(1, self.shape)
 
 
@@ -131,6 +132,7 @@ class ConvBlock(nn.Module):
         self.dropout = nn.Dropout2d(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, C_in, H, W) -> (N, C_out, H, W), or half the height and width with pooling."""
         return self.dropout(F.leaky_relu(self.pool(self.norm(self.conv(x))), 0.1))
 
 
@@ -144,6 +146,7 @@ class Classifier(nn.Module):
         self.pseudo_label_dropout = pseudo_label_dropout
 
     def forward(self, x: Tensor) -> Tensor:
+        """Logits of the labels: (N, C, H, W) -> (N, K)."""
         return self.head(self.blocks(x).mean((2, 3)))
 
     @torch.no_grad()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from traitlets.config import Config
 
 from exon import record
 from exon.errors import UserError
@@ -21,13 +22,14 @@ NOTEBOOKS = Path("notebooks")
 NOT_OF_THE_EXPERIMENT = ("out", "keep_weights")
 
 
-def run(notebook: str, parameters: dict[str, Any], out: Path) -> Path:
+def run(notebook: str, parameters: dict[str, Any], out: Path, force: bool = False) -> Path:
     """Execute notebooks/<notebook>.ipynb with parameters and keep it as <out>/run.ipynb; returns that path.
 
     Args:
         notebook: name of a notebook, without folder and ending.
         parameters: name -> value, as in the notebook's parameters cell; they must form a valid `Experiment`.
         out: the run folder.
+        force: replace the record of another run in that folder.
 
     Raises:
         UserError: unknown notebook or parameter, a value that is not accepted, or a run folder that holds another run.
@@ -37,7 +39,7 @@ def run(notebook: str, parameters: dict[str, Any], out: Path) -> Path:
 
     source = find(notebook)
     experiment = check(source, parameters)
-    if (out / "run.json").exists() and (stored := record.experiment_of(out)) != experiment:
+    if not force and (out / "run.json").exists() and (stored := record.experiment_of(out)) != experiment:
         differing = next(n for n in Experiment.model_fields if getattr(stored, n) != getattr(experiment, n))
         raise UserError(
             f"{out} holds another run ({differing} = {getattr(stored, differing)!r}, here "
@@ -54,6 +56,7 @@ def run(notebook: str, parameters: dict[str, Any], out: Path) -> Path:
                 kernel_name="python3",
                 progress_bar=False,
                 record_timing=False,
+                config=Config({"KernelManager": {"transport_encryption": "required"}}),
             )
         except papermill.PapermillExecutionError as error:
             if error.ename == UserError.__name__:

@@ -77,6 +77,14 @@ def provenance(dataset: Dataset) -> dict[str, Any]:
     }
 
 
+def command(notebook: str, experiment: Experiment, out: str) -> str:
+    """The command line that runs an experiment: only what differs from its profile's settings is set."""
+    plain = Experiment.create(dataset=experiment.dataset, profile=experiment.profile)
+    differing = [n for n in Experiment.model_fields if getattr(experiment, n) != getattr(plain, n)]
+    settings = "".join(f" --set {name}={json.dumps(getattr(experiment, name))}" for name in differing)
+    return f"python -m exon run {notebook} --profile {experiment.profile}{settings} --out {out}"
+
+
 def read(run: Path) -> dict[str, Any]:
     """The content of a run's run.json.
 

@@ -67,12 +67,11 @@ def fit(experiment: Experiment, dataset: data.Dataset, checkpoint_path: Path | N
         targets=F.one_hot(dataset.train_labels[chosen.labelled], experiment.num_classes).float().to(device),
         unlabelled=dataset.train_images.to(device),
     )
-    generator = torch.Generator().manual_seed(derive_seed(experiment.seed, "initialisation"))
-    model = build(experiment.dataset, experiment.build_prior(), experiment.width, generator).to(device)
-    optimizers = make_optimizers(experiment, model)
-    state = checkpoint.State(model, optimizers, experiment.beta)
-
     with torch.random.fork_rng(range(torch.cuda.device_count())):
+        generator = torch.Generator().manual_seed(derive_seed(experiment.seed, "initialisation"))
+        model = build(experiment.dataset, experiment.build_prior(), experiment.width, generator).to(device)
+        optimizers = make_optimizers(experiment, model)
+        state = checkpoint.State(model, optimizers, experiment.beta)
         torch.manual_seed(derive_seed(experiment.seed, "training"))
         if checkpoint_path is not None and checkpoint_path.exists():
             checkpoint.restore(state, experiment, checkpoint_path)

@@ -1,0 +1,48 @@
+# make reproduce   data, quick runs on MNIST through papermill, and the book
+# make test        lint, types and the whole test suite
+# make book        the book from the records in results/, without training
+# make bench       the benchmarks
+# PROFILE=smoke|quick|cpu|paper sets the scale of what `reproduce` runs.
+
+PYTHON ?= python3
+PROFILE ?= quick
+export EXON_PROFILE := $(PROFILE)
+
+BIN := .venv/bin
+RUN := results/$(PROFILE)/mnist/beta-1_seed-1
+# Only the quick profile may go on with the small sample where no source of the full data answers.
+OR_SAMPLE := $(if $(filter quick,$(PROFILE)),--or-sample)
+
+.PHONY: reproduce test book bench clean
+.DELETE_ON_ERROR:
+
+reproduce: .work/$(PROFILE)-mnist.stamp
+	@$(MAKE) --no-print-directory book
+
+book: .venv/installed
+	$(BIN)/jupyter-book build . --quiet -W --keep-going -n
+	@echo "The book is at $(CURDIR)/_build/html/index.html"
+
+.work/$(PROFILE)-mnist.stamp: notebooks/mnist.ipynb $(wildcard exon/*.py) | .venv/installed
+	$(if $(filter smoke quick cpu paper,$(PROFILE)),,$(error PROFILE = $(PROFILE) is not accepted: give smoke, quick, cpu or paper))
+	$(BIN)/python -m exon run mnist --profile $(PROFILE) $(OR_SAMPLE) --force --out $(RUN)
+	@mkdir -p $(@D) && touch $@
+
+test: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/nbstripout --keep-id --verify notebooks/*.ipynb
+	$(BIN)/pytest
+
+bench: .venv/installed
+	$(BIN)/pytest benchmarks --benchmark-columns=min,median,iqr,rounds
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c "import sys; sys.exit('Python %d.%d is too old: set PYTHON to 3.11 or later.' % sys.version_info[:2] if sys.version_info < (3, 11) else 0)"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar off --constraint constraints.txt --editable ".[book,test]"
+	@touch $@
+
+clean:
+	rm -rf _build .work results/smoke

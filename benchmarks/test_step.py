@@ -1,0 +1,109 @@
+"""Speed and memory of training and of the slowest metric, on the CPU; run on an idle machine: make bench."""
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from plain import PlainStep, random_batch
+
+from exon import augment, data, memory, metrics, train
+from exon.experiment import Experiment
+
+
+@pytest.fixture(scope="module")
+def images() -> train.TrainingImages:
+    sample = data.load("mnist", "sample")
+    targets = F.one_hot(sample.train_labels[:100], 10).float()
+    return train.TrainingImages(sample.train_images[:100], targets, sample.train_images)
+
+
+@pytest.fixture(scope="module")
+def step(images: train.TrainingImages) -> Callable[[], None]:
+    """The package's own step on MNIST with SCI, its data and augmentation included."""
+    experiment = Experiment.create(profile="quick")
+    model = train.build("mnist", experiment.build_prior())
+    one = train.make_step(experiment, model, train.make_optimizers(experiment, model), images)
+    return lambda: one(torch.randint(100, (32,)), torch.randint(4000, (96,)), 1.0, 6000.0) and None
+
+
+@pytest.fixture(scope="module")
+def plain_step() -> Callable[[], None]:
+    plain, batch = PlainStep(), random_batch()
+    return lambda: plain(*batch)
+
+
+def fetch_and_augment(images: train.TrainingImages) -> None:
+    labelled = data.to_float(images.labelled[torch.randint(100, (32,))])
+    unlabelled = data.to_float(images.unlabelled[torch.randint(4000, (96,))])
+    torch.cat([labelled, unlabelled])
+    augment.mnist(labelled)
+    augment.mnist(unlabelled)
+
+
+def interleaved(*actions: Callable[[], None], rounds: int = 40, warm_up: int = 5) -> list[float]:
+    """Median seconds of each action, taken in turns so that all of them meet the same machine."""
+    for _ in range(warm_up):
+        for action in actions:
+            action()
+    times: list[list[float]] = [[] for _ in actions]
+    for _ in range(rounds):
+        for action, row in zip(actions, times, strict=True):
+            start = time.perf_counter()
+            action()
+            row.append(time.perf_counter() - start)
+    return [statistics.median(row) for row in times]
+
+
+def test_step(benchmark, step):
+    memory.keep_freed_blocks()
+    benchmark.pedantic(step, rounds=30, warmup_rounds=5)
+
+
+def test_plain_step(benchmark, plain_step):
+    benchmark.pedantic(plain_step, rounds=30, warmup_rounds=5)
+
+
+def test_fetch_and_augment(benchmark, images):
+    benchmark.pedantic(lambda: fetch_and_augment(images), rounds=30, warmup_rounds=5)
+
+
+def test_the_step_takes_at_most_nine_tenths_of_the_plain_one(step, plain_step):
+    ours, plain = interleaved(step, plain_step)
+    print(f"step {ours:.4f} s, plain {plain:.4f} s, ratio {ours / plain:.2f}")
+    assert ours <= 0.9 * plain
+
+
+def test_data_and_augmentation_take_at_most_15_percent_of_the_step(step, images):
+    whole, part = interleaved(step, lambda: fetch_and_augment(images))
+    print(f"step {whole:.4f} s, data and augmentation {part:.4f} s, share {part / whole:.1%}")
+    assert part <= 0.15 * whole
+
+
+def test_negative_ssim_of_the_grid(benchmark):
+    images = torch.tanh(2 * torch.randn(961, 1, 28, 28, generator=torch.Generator().manual_seed(0)))
+    benchmark.pedantic(lambda: metrics.negative_ssim(images), rounds=3, warmup_rounds=1)
+    if benchmark.stats:
+        assert benchmark.stats["median"] < 3
+
+
+MEMORY = """
+import resource
+import torch.nn.functional as F
+from exon import data, train
+from exon.experiment import Experiment
+dataset = data.load("mnist")
+train.fit(Experiment.create(profile="quick", epochs=1, batch_size=128), dataset)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def test_a_run_on_all_of_mnist_peaks_below_1500_mb():
+    result = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)
+    peak = float(result.stdout)
+    print(f"peak {peak:.0f} MiB")
+    assert peak < 1500

@@ -1,0 +1,149 @@
+"""One function per figure of the paper; each takes tensors and returns a matplotlib Figure."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+from torch import Tensor
+
+from exon.prior import GaussianMixturePrior
+
+# Ten colours that remain distinct with colour-blind vision (Petroff, arXiv:2107.02270).
+COLORS = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd")
+GREY = "#808080"
+STYLE = {
+    **{f"{part}.facecolor": "none" for part in ("figure", "axes", "savefig", "legend")},
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), GREY),
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": "medium",
+    "axes.titlelocation": "left",
+    "legend.frameon": False,
+    "font.size": 12,
+    "savefig.dpi": 150,
+    "svg.hashsalt": "exon",
+    "image.cmap": "gray",
+}
+
+
+def use_style() -> None:
+    """Transparent figures with grey text, legible on light and dark pages; in notebooks, SVG without a date."""
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+    plt.rcParams.update(cast(Any, STYLE))
+    set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches="tight")
+
+
+def learning_curve(history: pd.DataFrame, authors: pd.DataFrame | None = None) -> Figure:
+    """Test error, reconstruction and the two KL terms against the epoch, the authors' curve dashed beside ours.
+
+    Args:
+        history: one row per epoch, with columns epoch, test_error_pct, test_recon, test_kl_label, test_kl_latent.
+        authors: the same columns, or None.
+    """
+    panels = {
+        "test_error_pct": "test error (%)",
+        "test_recon": "reconstruction",
+        "test_kl_label": "KL of the label (nats)",
+        "test_kl_latent": "KL of z given the label (nats)",
+    }
+    figure, axes = plt.subplots(2, 2, figsize=(8, 5.5), layout="constrained", sharex=True)
+    for axis, (column, title) in zip(axes.flat, panels.items(), strict=True):
+        axis.plot(history["epoch"], history[column], color=COLORS[0], marker="o", markersize=3, label="this run")
+        if authors is not None:
+            shown = authors[authors["epoch"] <= history["epoch"].max()]
+            axis.plot(
+                shown["epoch"],
+                shown[column],
+                color=COLORS[6],
+                linestyle="--",
+                marker="s",
+                markersize=3,
+                label="authors",
+            )
+        axis.set(title=title, xlabel="epoch" if axis in axes[1] else "")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    axes[0, 0].set_ylim(bottom=0)
+    axes[0, 0].legend()
+    return figure
+
+
+def latent_scatter(
+    z: Tensor, labels: Tensor, prior: GaussianMixturePrior, names: Sequence[str] | None = None
+) -> Figure:
+    """Points z (N, 2) coloured by label, the number of the label at its conceptual center, circles at two deviations."""
+    figure, axis = plt.subplots(figsize=(6, 6), layout="constrained")
+    colors = np.array(COLORS)[labels.cpu().numpy()]
+    x, y = z.cpu().numpy().T
+    axis.scatter(x, y, c=colors, s=5, alpha=0.6, linewidths=0, rasterized=True)
+    mark_centers(axis, prior, names)
+    axis.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
+    return figure
+
+
+def decoded_grid(images: Tensor, limit: float) -> Figure:
+    """Decoded points of a square grid (M, 1, H, W), rows from top to bottom, laid out as they lie in the latent space."""
+    side = round(len(images) ** 0.5)
+    height, width = images.shape[2:]
+    sheet = images[:, 0].reshape(side, side, height, width).permute(0, 2, 1, 3).reshape(side * height, side * width)
+    figure, axis = plt.subplots(figsize=(7, 7), layout="constrained")
+    half_step = limit / (side - 1)
+    edge = limit + half_step
+    axis.imshow(sheet.cpu(), vmin=-1, vmax=1, extent=(-edge, edge, -edge, edge))
+    axis.set(xlabel="$z_1$", ylabel="$z_2$")
+    return figure
+
+
+def class_map(
+    predicted: Tensor, limit: float, prior: GaussianMixturePrior, names: Sequence[str] | None = None
+) -> Figure:
+    """The label that the classifier gives to each decoded point of a square grid (M,), as an image of colours."""
+    side = round(len(predicted) ** 0.5)
+    figure, axis = plt.subplots(figsize=(6, 6), layout="constrained")
+    palette = ListedColormap(list(COLORS[: prior.num_classes]))
+    axis.imshow(
+        predicted.reshape(side, side).cpu(),
+        cmap=palette,
+        vmin=-0.5,
+        vmax=prior.num_classes - 0.5,
+        extent=(-limit, limit, -limit, limit),
+        interpolation="nearest",
+        alpha=0.8,
+    )
+    mark_centers(axis, prior, names)
+    axis.set(xlabel="$z_1$", ylabel="$z_2$", xlim=(-limit, limit), ylim=(-limit, limit))
+    return figure
+
+
+def prior_path(samples: Tensor, labels: Tensor, path: Tensor, prior: GaussianMixturePrior) -> Figure:
+    """Draws from the prior (N, 2) coloured by label, and a path (M, 2) through the latent space."""
+    figure = latent_scatter(samples, labels, prior)
+    axis = figure.axes[0]
+    axis.plot(*path.cpu().numpy().T, color=GREY, marker="o", markersize=4, zorder=4)
+    return figure
+
+
+def image_row(images: Tensor, captions: Sequence[str] | None = None) -> Figure:
+    """Images (M, C, H, W) in [-1, 1] side by side, a caption under each."""
+    figure, axes = plt.subplots(1, len(images), figsize=(len(images) * 0.7, 1.1), layout="constrained")
+    for i, (axis, image) in enumerate(zip(np.atleast_1d(axes), images.cpu(), strict=True)):
+        axis.imshow(((image + 1) / 2).permute(1, 2, 0).clamp(0, 1), vmin=0, vmax=1)
+        axis.set(xticks=[], yticks=[], frame_on=False)
+        if captions is not None:
+            axis.set_xlabel(captions[i])
+    return figure
+
+
+def mark_centers(axis: Axes, prior: GaussianMixturePrior, names: Sequence[str] | None = None) -> None:
+    """Write each label at its conceptual center and draw the prior's two-deviation circle around it."""
+    for k, (mean, variance) in enumerate(zip(prior.means.tolist(), prior.variances.tolist(), strict=True)):
+        axis.add_patch(Circle((mean[0], mean[1]), 2 * variance[0] ** 0.5, fill=False, color=GREY, linewidth=0.8))
+        text = names[k] if names is not None else str(k)
+        badge = {"boxstyle": "circle,pad=0.25", "facecolor": "white", "edgecolor": COLORS[k], "linewidth": 2}
+        axis.text(mean[0], mean[1], text, ha="center", va="center", color="black", weight="bold", bbox=badge, zorder=5)

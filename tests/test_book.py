@@ -1,0 +1,132 @@
+import json
+import shutil
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+from sphinx.application import Sphinx
+
+from exon import record
+
+RUN = Path("results/quick/mnist/beta-1_seed-1")
+
+
+def pages(site):
+    return {path: BeautifulSoup(path.read_text(), "html.parser") for path in sorted(site.rglob("*.html"))}
+
+
+def test_every_internal_link_and_image_leads_somewhere(site):
+    soups = pages(site)
+    broken = []
+    for path, soup in soups.items():
+        for element in soup.select("a[href], img[src], link[href], script[src]"):
+            link = urlsplit(element.get("href") or element.get("src"))
+            if link.scheme or link.netloc or not (link.path or link.fragment):
+                continue
+            target = (path.parent / unquote(link.path)).resolve() if link.path else path
+            if not target.exists():
+                broken.append((path.name, link.path))
+            elif link.fragment and target in soups and not soups[target].find(id=unquote(link.fragment)):
+                broken.append((path.name, link.geturl()))
+    assert broken == []
+    assert len(soups) >= 8
+
+
+def test_numbers_on_the_page_are_those_of_the_record(site):
+    metrics = record.read(RUN)["metrics"]
+    soup = pages(site)[site / "book" / "mnist.html"]
+    shown = {(e["title"], e.text) for e in soup.select("abbr.metric")}
+    for name, form in (("test_error_pct", ".2f"), ("kl_latent", ".3f"), ("negative_ssim", ".3f")):
+        assert (f"{name} in {RUN}/run.json", format(metrics[name], form)) in shown
+
+
+def test_the_authors_number_stands_beside_ours(site):
+    soup = pages(site)[site / "book" / "mnist.html"]
+    (authors,) = [e for e in soup.select("abbr.metric") if "curves_mnist" in e["title"]]
+    assert authors.text == "7.75\u00a0%"  # after three epochs at beta 1
+
+
+def test_every_run_is_labelled_with_its_origin_and_command(site):
+    for name in ("index", "mnist"):
+        label = pages(site)[site / "book" / f"{name}.html"].select_one(".record")
+        assert "Profile quick, 3 epochs" in label.text
+        assert f"python -m exon run mnist --profile quick --out {RUN}" in label.text
+
+
+def test_every_figure_has_a_description(site):
+    for path, soup in pages(site).items():
+        for image in soup.select("article img"):
+            alt = image.get("alt", "")
+            assert len(alt) > 20, (path.name, alt)
+            assert not alt.endswith((".svg", ".png")), (path.name, alt)
+
+
+def test_pages_ask_no_outside_host_for_anything(site):
+    for path, soup in pages(site).items():
+        for element in soup.select("img[src], link[rel=stylesheet][href], script[src]"):
+            assert not urlsplit(element.get("src") or element.get("href")).netloc, path.name
+
+
+@pytest.fixture
+def small_book(tmp_path):
+    """Build a one-page book with the extension alone; returns its text and warnings."""
+
+    def build(page, results=RUN, profile="quick", changes=None):
+        source = tmp_path / "source"
+        run = source / "results" / "quick" / "mnist" / "beta-1_seed-1"
+        shutil.copytree(results, run)
+        if changes:
+            content = json.loads((run / "run.json").read_text())
+            changes(content)
+            (run / "run.json").write_text(json.dumps(content))
+        (source / "index.md").write_text(f"# Page\n\n{page}\n")
+        extension = str((Path.cwd() / "book" / "_ext").resolve())
+        (source / "conf.py").write_text(
+            f"import sys\nsys.path.insert(0, {extension!r})\nextensions = ['myst_parser', 'exon_book']\n"
+            "html_theme = 'sphinx_book_theme'\nhtml_theme_options = {}\n"
+        )
+        warnings = tmp_path / "warnings"
+        with warnings.open("w") as stream:
+            app = Sphinx(
+                *(str(source), str(source), str(tmp_path / "html"), str(tmp_path / "doctrees"), "html"),
+                confoverrides={"exon_profile": profile},
+                status=None,
+                warning=stream,
+            )
+            app.build()
+        return (tmp_path / "html" / "index.html").read_text(), warnings.read_text()
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("page", "complaint"),
+    [
+        ("{metric}`quick/mnist/nowhere::kl:.2f`", "there is no results/quick/mnist/nowhere/run.json"),
+        ("{metric}`quick/mnist/beta-1_seed-1::nothing:.2f`", "has no metric 'nothing'"),
+        ("{metric}`{profile}/mnist/beta-1_seed-1::kl:.2f`", "there is no results/paper"),
+        ("{authors}`quick/mnist/nowhere::test_error_pct:.2f`", "there is no results/quick/mnist/nowhere/run.json"),
+        ("```{run-label} quick/mnist/nowhere\n```", "there is no results/quick/mnist/nowhere/run.json"),
+        ("```{run-figure} quick/mnist/beta-1_seed-1::train\n:alt: x\n```", "no figure in cell 'train'"),
+        ("```{run-figure} quick/mnist/beta-1_seed-1::latent\n```", "no :alt: given"),
+    ],
+)
+def test_what_is_missing_is_a_warning(small_book, page, complaint):
+    _, warnings = small_book(page, profile="paper")
+    assert complaint in warnings
+
+
+def test_a_run_on_the_sample_is_announced_on_every_page(small_book):
+    def use_sample(content):
+        content["provenance"]["data"]["source"] = "sample"
+
+    html, _ = small_book("```{run-label} quick/mnist/beta-1_seed-1\n```", changes=use_sample)
+    assert "its numbers mean nothing" in html
+    assert "These pages show a run on the small sample inside the package" in html
+
+
+def test_a_run_on_the_whole_data_is_not_announced(small_book):
+    html, warnings = small_book("{metric}`quick/mnist/beta-1_seed-1::kl:.2f`")
+    assert "small sample" not in html
+    assert warnings == ""

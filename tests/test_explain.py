@@ -1,0 +1,72 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exon import explain, prior
+from exon.errors import UserError
+
+
+def test_v_nat_is_the_log_mean_ratio_of_widths():
+    p = prior.one_hot(num_classes=2, latent_dim=3)
+    log_variance = torch.randn(6, 2, 3)
+    labels = torch.tensor([0, 1, 0, 1, 1, 0])
+    result = explain.v_nat(log_variance, labels, p)
+    for k in range(2):
+        for j in range(3):
+            ratios = [p.variances[k, j] / log_variance[n, k, j].exp() for n in range(6) if labels[n] == k]
+            assert result[k, j].item() == pytest.approx(math.log(sum(ratios) / 3), abs=1e-5)
+
+
+@given(st.floats(-3, 3))
+def test_v_nat_of_the_prior_is_zero_and_shrinking_the_posterior_adds_its_log(shrink):
+    p = prior.circle()
+    log_variance = p.variances.log().expand(20, 10, 2)
+    labels = torch.arange(20) % 10
+    torch.testing.assert_close(
+        explain.v_nat(log_variance - shrink, labels, p), torch.full((10, 2), shrink), atol=1e-5, rtol=0
+    )
+
+
+def test_v_nat_needs_every_class():
+    with pytest.raises(UserError, match="class 9"):
+        explain.v_nat(torch.zeros(9, 10, 2), torch.arange(9), prior.circle())
+
+
+def test_activated_dimensions_exceed_delta():
+    statistic = torch.tensor([[0.0, 1.0, 1.1, 5.0]])
+    assert explain.activated(statistic).tolist() == [[False, False, True, True]]
+    assert explain.activated(statistic, delta=2.0).sum() == 1
+
+
+def test_interpolation_joins_its_ends_evenly():
+    path = explain.interpolate(torch.tensor([0.0, 2.0]), torch.tensor([4.0, 0.0]), 5)
+    assert path.tolist() == [[0, 2], [1, 1.5], [2, 1], [3, 0.5], [4, 0]]
+
+
+def test_traversal_moves_one_dimension():
+    z = torch.tensor([1.0, 2.0, 3.0])
+    walk = explain.traverse(z, 1, torch.tensor([-1.0, 0.0, 7.0]))
+    assert walk[:, 1].tolist() == [-1, 0, 7]
+    assert walk[:, [0, 2]].tolist() == [[1, 3]] * 3
+    assert z.tolist() == [1, 2, 3]
+
+
+def test_perturbation_stays_in_its_subspace_and_the_two_add_up():
+    z, noise = torch.randn(5, 8), torch.randn(5, 8)
+    subspace = torch.arange(8) < 3
+    inside, outside = explain.perturb(z, subspace, noise), explain.perturb(z, ~subspace, noise)
+    assert torch.equal(inside[:, 3:], z[:, 3:])
+    assert torch.equal(outside[:, :3], z[:, :3])
+    torch.testing.assert_close(inside + outside - z, z + noise)
+
+
+def test_the_grid_lies_as_an_image_shows_it():
+    points = explain.grid()
+    assert points.shape == (961, 2)
+    assert points[0].tolist() == [-15, 15]
+    assert points[1].tolist() == [-14, 15]
+    assert points[-1].tolist() == [15, -15]
+    assert len(points.unique(dim=0)) == 961

@@ -1,0 +1,100 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import structural_similarity
+
+from exon import data, explain, losses, metrics, model, prior
+from exon.errors import UserError
+
+
+def skimage_negative_ssim(images, pairs):
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0, "full": True}
+    values = []
+    for a, b in pairs:
+        channels = [structural_similarity(x, y, **options)[1] for x, y in zip(images[a], images[b], strict=True)]
+        # The windows that lie inside the image, as TensorFlow's implementation takes them.
+        values.append(np.mean([full[5:-5, 5:-5] for full in channels]))
+    return (1 - np.mean(values)) / 2
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_negative_ssim_equals_skimage_on_all_pairs(channels):
+    images = torch.tanh(2 * torch.randn(6, channels, 20, 20, generator=torch.Generator().manual_seed(0)))
+    pairs = [(a, b) for a in range(6) for b in range(6)]
+    expected = skimage_negative_ssim(images.double().numpy(), pairs)
+    assert metrics.negative_ssim(images) == pytest.approx(expected, abs=1e-4)
+
+
+def test_negative_ssim_of_decoded_images_with_flat_background():
+    digits = data.to_float(data.load("mnist", "sample").test_images[::60])
+    pairs = [(a, b) for a in range(len(digits)) for b in range(len(digits))]
+    expected = skimage_negative_ssim(digits.double().numpy(), pairs)
+    assert metrics.negative_ssim(digits) == pytest.approx(expected, abs=1e-4)
+
+
+def test_negative_ssim_of_equal_images_is_zero():
+    assert metrics.negative_ssim(torch.rand(1, 1, 16, 16).expand(5, 1, 16, 16)) == pytest.approx(0, abs=1e-6)
+
+
+def test_negative_ssim_needs_a_window():
+    with pytest.raises(UserError, match="10 x 20"):
+        metrics.negative_ssim(torch.zeros(2, 1, 10, 20))
+
+
+def test_summary_means_are_exact_for_a_partial_last_batch(sample):
+    built = model.build("mnist", prior.circle(), 0.25)
+    encoded = metrics.encode_all(built, sample.test_images, torch.Generator().manual_seed(0), batch=30)
+    summary = metrics.summarize(encoded, sample.test_labels)
+    with torch.no_grad():
+        output = built.eval()(data.to_float(sample.test_images))
+        expected = losses.kl_latent(output.log_weights, output.mean, output.log_variance, built.prior).mean().item()
+    assert summary["kl_latent"] == pytest.approx(expected, rel=1e-4)
+    assert summary["kl"] == pytest.approx(summary["kl_label"] + summary["kl_latent"])
+    error = (output.log_weights.argmax(1) != sample.test_labels).float().mean().item()
+    assert summary["test_error_pct"] == pytest.approx(100 * error)
+
+
+def test_encoding_leaves_the_mode_as_it_was(sample):
+    built = model.build("mnist", prior.circle(), 0.25).train()
+    metrics.encode_all(built, sample.test_images, torch.Generator().manual_seed(0))
+    assert built.training
+
+
+def test_center_error():
+    p = prior.circle()
+    labels = torch.arange(10)
+    assert metrics.center_error_pct(p.means, labels, p) == 0
+    assert metrics.center_error_pct(p.means.roll(1, 0), labels, p) == 100
+
+
+def test_center_error_of_the_prior_is_the_share_beyond_the_bisectors():
+    """Neighbours on the circle stand 4 deviations apart: each side is crossed with probability about Phi(-2)."""
+    p, n = prior.circle(), 100_000
+    labels = torch.arange(10).repeat(n // 10)
+    floor = metrics.center_error_pct(p.sample(labels, torch.Generator().manual_seed(0)), labels, p)
+    one_side = 0.5 * math.erfc(2 / math.sqrt(2))
+    assert floor == pytest.approx(100 * 2 * one_side, abs=0.3)
+
+
+def test_purity_separates_clusters_and_falls_to_chance_when_shuffled():
+    labels = torch.arange(4).repeat(500)
+    z = 100.0 * labels[:, None] + torch.randn(2000, 2, generator=torch.Generator().manual_seed(0))
+    assert metrics.purity_pct(z, labels) == 100
+    shuffled = labels[torch.randperm(2000, generator=torch.Generator().manual_seed(1))]
+    assert metrics.purity_pct(z, shuffled) == pytest.approx(25, abs=3)
+
+
+def test_purity_does_not_count_the_point_itself():
+    z, labels = torch.arange(12.0)[:, None], torch.arange(12)
+    assert metrics.purity_pct(z, labels) == 0
+    with pytest.raises(UserError, match="10 points"):
+        metrics.purity_pct(z[:10], labels[:10])
+
+
+def test_predicted_class_is_the_classifiers(fitted):
+    z = explain.grid(limit=4.0)
+    with torch.no_grad():
+        expected = fitted.model.eval().classify(fitted.model.decode(z)).argmax(1)
+    assert torch.equal(metrics.predicted_class(fitted.model, z, batch=7), expected)

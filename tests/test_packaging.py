@@ -1,0 +1,66 @@
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from itertools import chain
+from pathlib import Path
+
+import yaml
+
+PROJECT = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+
+
+def names(requirements):
+    return {re.match(r"[\w.-]+", requirement)[0].lower().replace("_", "-") for requirement in requirements}
+
+
+def test_environment_installs_the_project_with_its_extras_and_pins():
+    environment = yaml.safe_load(Path("environment.yml").read_text())
+    *conda, pip = environment["dependencies"]
+    assert f"python{PROJECT['requires-python']}" in conda
+    assert pip["pip"][0] == "--constraint constraints.txt"
+    extras = re.fullmatch(r"--editable \.\[(.*)\]", pip["pip"][1])[1].split(",")
+    assert set(extras) == PROJECT["optional-dependencies"].keys()
+
+
+def test_every_dependency_is_pinned():
+    pinned = names(line for line in Path("constraints.txt").read_text().splitlines() if "==" in line)
+    wanted = names([*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values())])
+    assert wanted <= pinned
+
+
+def test_constraints_name_no_place():
+    assert not re.search(r"file:|https?:|@", Path("constraints.txt").read_text())
+
+
+def test_the_wheel_holds_the_package_with_its_samples(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        ".",
+        "--no-deps",
+        "--no-build-isolation",
+        "--quiet",
+        "--wheel-dir",
+        str(tmp_path),
+    ]
+    subprocess.run(command, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    content = set(zipfile.ZipFile(wheel).namelist())
+    assert {"exon/sample/mnist.npz", "exon/sample/cifar10.npz", "exon/losses.py", "exon/py.typed"} <= content
+    assert not [name for name in content if name.startswith(("tests/", "book/", "results/"))]
+
+
+def test_files_stay_short():
+    long = {path: lines for path in Path("exon").glob("*.py") if (lines := len(path.read_text().splitlines())) > 300}
+    assert long == {}
+
+
+def test_versions_agree():
+    import exon
+
+    assert f"version: {exon.__version__}" in Path("CITATION.cff").read_text()
+    assert PROJECT["version"] == exon.__version__

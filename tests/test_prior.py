@@ -1,0 +1,88 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
+
+from exon import prior
+from exon.errors import UserError
+
+
+def reference(p):
+    components = Independent(Normal(p.means, p.variances.sqrt()), 1)
+    return MixtureSameFamily(Categorical(torch.ones(p.num_classes)), components)
+
+
+@pytest.mark.parametrize("p", [prior.circle(), prior.line(8.0), prior.row(), prior.one_hot(latent_dim=16)])
+def test_log_prob_is_that_of_the_mixture(p):
+    z = 5 * torch.randn(200, p.latent_dim, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(p.log_prob(z), reference(p).log_prob(z), rtol=1e-5, atol=1e-4)
+
+
+def test_sample_has_the_moments_of_its_component():
+    p = prior.one_hot(num_classes=3, latent_dim=5, distance=2.0, label_variance=0.1, noise_variance=1.5)
+    n = 20_000
+    for k in range(3):
+        z = p.sample(torch.full((n,), k), torch.Generator().manual_seed(k))
+        assert ((z.mean(0) - p.means[k]).abs() < 5 * (p.variances[k] / n).sqrt()).all()
+        assert ((z.var(0) / p.variances[k] - 1).abs() < 5 * math.sqrt(2 / n)).all()
+
+
+def test_sample_is_a_function_of_the_generator():
+    p, labels = prior.circle(), torch.arange(10)
+    a, b, c = (p.sample(labels, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert torch.equal(a, b)
+    assert not torch.equal(a, c)
+
+
+@given(st.integers(2, 20), st.floats(0.1, 10))
+def test_neighbours_on_the_circle_are_four_deviations_apart(classes, variance):
+    p = prior.circle(classes, variance)
+    gaps = (p.means - p.means.roll(1, 0)).norm(dim=1)
+    torch.testing.assert_close(gaps, torch.full((classes,), 4 * variance**0.5), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(p.means.mean(0), torch.zeros(2), rtol=0, atol=1e-3)
+
+
+def test_the_papers_circle():
+    radius = 2 * 2 / math.sin(math.pi / 10)
+    p = prior.circle()
+    torch.testing.assert_close(
+        p.means[0], torch.tensor([radius * math.cos(math.pi / 10), radius * math.sin(math.pi / 10)])
+    )
+    torch.testing.assert_close(p.means.norm(dim=1), torch.full((10,), radius))
+    assert (p.variances == 4).all()
+
+
+def test_line_and_row():
+    assert prior.line(8.0).means.tolist() == [[-8, 0], [8, 0]]
+    row = prior.row()
+    assert row.means[:, 1].eq(0).all()
+    torch.testing.assert_close(row.means[:, 0].diff(), torch.full((9,), 8.0))
+
+
+def test_the_papers_one_hot():
+    p = prior.one_hot()
+    assert p.means.shape == (10, 256)
+    assert torch.equal(p.means[:, :10], torch.eye(10))
+    assert p.means[:, 10:].eq(0).all()
+    assert torch.allclose(p.variances[:, :10], torch.tensor(0.1))
+    assert p.variances[:, 10:].eq(1).all()
+
+
+@pytest.mark.parametrize(
+    ("build", "named"),
+    [
+        (lambda: prior.circle(variance=0.0), "variance = 0.0"),
+        (lambda: prior.circle(num_classes=1), "num_classes = 1"),
+        (lambda: prior.line(-1.0), "distance = -1.0"),
+        (lambda: prior.one_hot(latent_dim=5), "latent_dim = 5"),
+        (lambda: prior.one_hot(label_variance=-0.1), "label_variance = -0.1"),
+        (lambda: prior.GaussianMixturePrior(torch.zeros(3, 2), torch.ones(2, 3)), r"\(3, 2\) and \(2, 3\)"),
+        (lambda: prior.GaussianMixturePrior(torch.zeros(3, 2), torch.zeros(3, 2)), "positive"),
+    ],
+)
+def test_bad_input_is_named(build, named):
+    with pytest.raises(UserError, match=named):
+        build()

@@ -1,0 +1,106 @@
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from exon import checkpoint, record, reference
+from exon.errors import UserError
+from exon.experiment import Experiment
+
+
+@pytest.fixture
+def stored(tmp_path, tiny, sample, fitted):
+    run = tmp_path / "results" / "smoke" / "mnist" / "first"
+    record.save(run, tiny, sample, fitted, {"test_error_pct": 12.5})
+    return run
+
+
+def test_a_record_says_what_was_run_on_what(stored, tiny, sample, fitted):
+    content = record.read(stored)
+    assert record.experiment_of(stored) == tiny
+    assert content["metrics"]["test_error_pct"] == 12.5
+    assert content["metrics"]["seconds"] == pytest.approx(sum(row["seconds"] for row in fitted.history))
+    assert content["provenance"]["data"] == {"name": "mnist", "source": "sample", "sha256": "test"}
+    assert content["provenance"]["packages"].keys() >= {"torch", "numpy"}
+    assert content["provenance"]["threads"] >= 1
+    history = pd.read_csv(stored / "history.csv")
+    assert history["test_error_pct"].tolist() == [row["test_error_pct"] for row in fitted.history]
+    split = json.loads((stored / "split.json").read_text())
+    assert split["labelled"] == fitted.split.labelled.tolist()
+    assert len(set(split["labelled"]) & set(split["validation"])) == 0
+    assert checkpoint.load_weights(tiny, stored / "model.safetensors").prior.num_classes == 10
+    assert {path.name for path in stored.iterdir()} == {"run.json", "history.csv", "split.json", "model.safetensors"}
+
+
+def test_weights_are_kept_only_on_request(tmp_path, tiny, sample, fitted):
+    record.save(tmp_path / "run", tiny, sample, fitted, {}, keep_weights=False)
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_the_summary_is_tidy(stored, tiny):
+    table = record.summarize(stored.parents[2])
+    assert list(table.columns) == list(record.COLUMNS)
+    row = table[table["metric"] == "test_error_pct"].iloc[0]
+    assert (row["profile"], row["experiment"], row["run"], row["value"]) == ("smoke", "mnist", "first", 12.5)
+    assert row["labels"] == tiny.labels
+    assert len(table) == 2
+
+
+def test_an_empty_folder_has_an_empty_summary(tmp_path):
+    assert record.summarize(tmp_path).empty
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"experiment": {"betta": 1}, "metrics": {}, "provenance": {}}', "[]"])
+def test_a_damaged_record_is_named(tmp_path, content):
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(UserError, match=r"run\.json is not the record of a run"):
+        record.read(tmp_path)
+
+
+def test_a_missing_record_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"holds no run\.json"):
+        record.read(tmp_path)
+
+
+def test_the_command_sets_only_what_differs():
+    e = Experiment.create(profile="cpu", beta=0.5, use_sci=False, seed=3)
+    expected = "python -m exon run mnist --profile cpu --set beta=0.5 --set use_sci=false --set seed=3 --out results/x"
+    assert record.command("mnist", e, "results/x") == expected
+
+
+def test_the_work_folder_follows_the_run_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("EXON_WORK", str(tmp_path))
+    assert record.work_folder(Path("results/cpu/mnist/a")) == tmp_path / "results/cpu/mnist/a"
+    assert record.work_folder(Path("/elsewhere/b")) == tmp_path / "elsewhere/b"
+
+
+def test_the_authors_curve_is_corrected_and_counted_from_one():
+    curve = reference.curve(Experiment.create(profile="quick", seed=7))
+    assert curve["epoch"].tolist() == list(range(1, 101))
+    stored = reference.table("curves_mnist").query("beta == 1.0 and epoch == 2").set_index("metric")["value"]
+    third = curve.set_index("epoch").loc[3]
+    assert third["test_error_pct"] == pytest.approx(100 * (1 - stored["test_accuracy"]))
+    assert third["test_kl_latent"] == pytest.approx(stored["kl_latent"] * 1.0112)
+
+
+@pytest.mark.parametrize("other", [{"labels": 50}, {"use_sci": False}, {"beta": 2.0}, {"profile": "smoke"}])
+def test_the_authors_have_no_curve_for_other_settings(other):
+    assert reference.curve(Experiment.create(**other)) is None
+
+
+def test_an_unknown_reference_table_is_named():
+    with pytest.raises(UserError, match=r"nothing\.csv does not exist: give one of cifar10_runs"):
+        reference.table("nothing")
+
+
+def test_stored_records_are_complete_and_small():
+    runs = [path.parent for path in Path("results").glob("*/*/*/run.json") if "smoke" not in path.parts]
+    assert runs
+    for run in runs:
+        content = record.read(run)
+        assert content["provenance"]["commit"] != "unknown"
+        assert (run / "run.ipynb").stat().st_size < 1.5e6
+        assert (run / "history.csv").is_file()
+        assert len(pd.read_csv(run / "history.csv")) == content["experiment"]["epochs"]
+    assert sum(path.stat().st_size for path in Path("results").rglob("*") if "smoke" not in path.parts) < 50e6

@@ -1,0 +1,265 @@
+import copy
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from conftest import TINY
+
+from exon import augment, checkpoint, data, losses, memory, train
+from exon.errors import UserError
+from exon.experiment import Experiment
+
+
+def weights(fitted):
+    return fitted.model.state_dict()
+
+
+def without_time(history):
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in history]
+
+
+def same(a, b):
+    return without_time(a.history) == without_time(b.history) and all(
+        map(torch.equal, weights(a).values(), weights(b).values())
+    )
+
+
+def test_two_runs_agree_bit_for_bit(fitted, tiny, sample):
+    assert same(fitted, train.fit(tiny, sample))
+
+
+@pytest.mark.parametrize("other", [{"seed": 2}, {"split_seed": 2}])
+def test_another_seed_is_another_run(fitted, sample, other):
+    changed = train.fit(Experiment.create(**TINY, **other), sample)
+    assert not same(fitted, changed)
+    assert torch.equal(fitted.split.labelled, changed.split.labelled) == ("seed" in other)
+
+
+def test_a_run_leaves_pytorchs_random_state_alone(tiny, sample):
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    train.fit(tiny.model_copy(update={"epochs": 1}), sample)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(fitted, tiny, sample, tmp_path, monkeypatch):
+    path = tmp_path / "checkpoint.pt"
+    evaluate = train.evaluate
+
+    def killed(*arguments):
+        if path.exists():
+            raise KeyboardInterrupt
+        return evaluate(*arguments)
+
+    monkeypatch.setattr(train, "evaluate", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train.fit(tiny, sample, path)
+    monkeypatch.setattr(train, "evaluate", evaluate)
+    torch.manual_seed(99)  # whatever happens in between
+    assert same(fitted, train.fit(tiny, sample, path))
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def test_a_finished_run_is_read_from_its_checkpoint(fitted, tiny, sample, tmp_path, monkeypatch):
+    train.fit(tiny, sample, tmp_path / "checkpoint.pt")
+    monkeypatch.setattr(train, "train_epoch", None)
+    assert same(fitted, train.fit(tiny, sample, tmp_path / "checkpoint.pt"))
+
+
+def test_a_checkpoint_of_another_experiment_is_named(tiny, sample, tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    train.fit(tiny.model_copy(update={"epochs": 1}), sample, path)
+    with pytest.raises(UserError, match=r"another experiment \(beta = 1.0, here 2.0\)"):
+        train.fit(Experiment.create(**TINY, beta=2.0), sample, path)
+
+
+@pytest.mark.parametrize("content", [b"", b"rubbish", None])
+def test_a_damaged_checkpoint_is_named(tiny, sample, tmp_path, content):
+    path = tmp_path / "checkpoint.pt"
+    if content is None:
+        train.fit(tiny.model_copy(update={"epochs": 1}), sample, path)
+        content = path.read_bytes()[:-5000]
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="is not a checkpoint that can be read"):
+        train.fit(tiny, sample, path)
+
+
+def test_weights_of_a_finished_run_are_loaded_back(fitted, tiny, tmp_path):
+    checkpoint.save_weights(fitted.model, tiny, tmp_path / "model.safetensors")
+    loaded = checkpoint.load_weights(tiny, tmp_path / "model.safetensors")
+    assert all(map(torch.equal, weights(fitted).values(), loaded.state_dict().values()))
+    assert not loaded.training
+    with pytest.raises(UserError, match="does not hold the weights of this experiment"):
+        checkpoint.load_weights(Experiment.create(**{**TINY, "width": 0.5}), tmp_path / "model.safetensors")
+    with pytest.raises(UserError, match="nowhere"):
+        checkpoint.load_weights(tiny, tmp_path / "nowhere.safetensors")
+
+
+def test_history_holds_every_term_of_every_epoch(fitted, tiny):
+    assert [row["epoch"] for row in fitted.history] == [1, 2]
+    for row in fitted.history:
+        assert {f"train_{name}" for name in losses.Terms._fields} <= row.keys()
+        assert {
+            "validation_error_pct",
+            "test_error_pct",
+            "test_kl",
+            "seconds",
+            "lambda2",
+            "lr_classifier",
+        } <= row.keys()
+    assert fitted.history[1]["train_recon"] < fitted.history[0]["train_recon"]
+
+
+def test_labels_of_unlabelled_images_never_reach_the_trainer(fitted, tiny, sample):
+    """With every other training label wrong, the trained weights are the same."""
+    chosen = fitted.split
+    wrong = (sample.train_labels + 1) % 10
+    wrong[chosen.labelled] = sample.train_labels[chosen.labelled]
+    images = [
+        train.TrainingImages(
+            sample.train_images[chosen.labelled], F.one_hot(labels[chosen.labelled], 10).float(), sample.train_images
+        )
+        for labels in (sample.train_labels, wrong)
+    ]
+    assert torch.equal(images[0].targets, images[1].targets)
+    assert not any(tensor.shape == sample.train_labels.shape for tensor in vars(images[0]).values())
+
+
+SWITCHES = [
+    ({"use_cross_entropy": False}, {"cross_entropy", "sci_labelled"}),
+    ({"use_sci": False}, {"sci_labelled", "sci_unlabelled"}),
+    ({"use_cross_entropy": False, "use_sci": False}, {"cross_entropy", "sci_labelled", "sci_unlabelled"}),
+    ({"use_kl": False}, set()),
+]
+
+
+@pytest.mark.parametrize(("switch", "absent"), SWITCHES)
+def test_switches_remove_their_terms(sample, switch, absent):
+    (row,) = train.fit(Experiment.create(**{**TINY, "epochs": 1}, **switch), sample).history
+    present = {name.removeprefix("train_") for name in row if name.startswith("train_")}
+    assert present == set(losses.Terms._fields) - absent
+
+
+def one_step(experiment, sample):
+    """A model before and after one step, and the step's terms."""
+    chosen = data.split(sample.train_labels, 20, 100, 1)
+    images = train.TrainingImages(
+        sample.train_images[chosen.labelled],
+        F.one_hot(sample.train_labels[chosen.labelled], 10).float(),
+        sample.train_images,
+    )
+    model = train.build("mnist", experiment.build_prior(), 0.25)
+    optimizers = train.make_optimizers(experiment, model)
+    before = copy.deepcopy(model)
+    torch.manual_seed(0)
+    terms = train.make_step(experiment, model, optimizers, images)(torch.arange(16), torch.arange(48), 1.0, 100.0)
+    return before, model, terms
+
+
+def test_a_step_has_terms_for_every_image(tiny, sample):
+    _, _, terms = one_step(tiny, sample)
+    assert [len(term) for term in terms] == [64, 64, 64, 16, 16, 48]
+
+
+def test_without_kl_the_encoders_log_variance_gets_no_pull_to_the_prior(tiny, sample):
+    """The two objectives differ by beta * KL exactly: with use_kl off, kl_weight has no effect."""
+    off, weighted = (Experiment.create(**TINY, use_kl=False, kl_weight=weight) for weight in (1.0, 7.0))
+    _, a, _ = one_step(off, sample)
+    _, b, _ = one_step(weighted, sample)
+    _, c, _ = one_step(tiny, sample)
+    assert all(map(torch.equal, a.state_dict().values(), b.state_dict().values()))
+    assert not torch.equal(a.encoder[-1].linear.weight, c.encoder[-1].linear.weight)
+
+
+def test_weight_decay_takes_from_the_classifier_alone_with_the_weights_before_the_step(sample):
+    decay, rate = 0.5, 3e-3
+    plain, decayed = (Experiment.create(**TINY, weight_decay=value) for value in (0.0, decay))
+    before, without, _ = one_step(plain, sample)
+    _, with_decay, _ = one_step(decayed, sample)
+    for name, w in before.named_parameters():
+        expected = without.get_parameter(name) - (decay * rate * w if name.startswith("classifier") else 0)
+        torch.testing.assert_close(with_decay.get_parameter(name), expected, rtol=0, atol=1e-7)
+
+
+def test_unlabelled_images_teach_the_classifier_through_the_bound_alone(sample):
+    """Without cross-entropy and SCI the classifier still moves: the ELBO's gradient reaches it through w and y."""
+    experiment = Experiment.create(**TINY, use_cross_entropy=False, use_sci=False)
+    before, after, terms = one_step(experiment, sample)
+    assert terms.cross_entropy is None
+    assert not torch.equal(before.classifier.blocks[0].conv.weight, after.classifier.blocks[0].conv.weight)
+
+
+def test_a_learned_beta_is_the_mean_squared_error_of_a_pixel(sample):
+    experiment = Experiment.create(**TINY, learn_beta=True, lambda_beta=0.1)
+    fitted = train.fit(experiment, sample)
+    assert fitted.history[0]["beta"] == 1.0
+    expected = 2 * fitted.history[0]["train_recon"] / 784 + 0.1
+    assert fitted.history[1]["beta"] == pytest.approx(expected)
+    assert fitted.beta == pytest.approx(2 * fitted.history[1]["train_recon"] / 784 + 0.1)
+
+
+def test_mnist_learning_rates():
+    assert train.learning_rates("mnist", 9, 100, 0.003) == (0.003, 0.003)
+    main, classifier = train.learning_rates("mnist", 10, 100, 0.003)
+    assert main == 0.003
+    assert classifier == pytest.approx(0.003 * math.exp(-0.05))
+    assert train.learning_rates("mnist", 19, 20, 0.003)[1] == pytest.approx(0.003 * math.exp(-5 * 0.95**2))
+
+
+def test_cifar10_learning_rates():
+    rates = {e: train.learning_rates("cifar10", e, 600, 1e-3) for e in (0, 1, 249, 250, 350, 450, 550, 575)}
+    assert rates[0] == (1e-4, 2e-4)
+    assert rates[1] == rates[249] == (1e-3, 1e-3)
+    for halvings, mark in enumerate((250, 350, 450, 550), start=1):
+        assert rates[mark] == (1e-3, pytest.approx(1e-3 / 2**halvings))
+    assert rates[575][1] == pytest.approx(1e-3 / 16 * math.exp(-5 / 4))
+    assert train.learning_rates("cifar10", 5, 12, 1e-3)[1] == pytest.approx(5e-4)  # 250 of 600 is 5 of 12
+
+
+def test_divergence_stops_with_the_terms_named(sample):
+    with pytest.raises(UserError, match=r"Training diverged in epoch 1 .*train_recon"):
+        train.fit(Experiment.create(**TINY, beta=1e38, learning_rate=0.9), sample)
+
+
+def test_cifar10_trains_through_the_same_code():
+    experiment = Experiment.create(dataset="cifar10", profile="smoke")
+    fitted = train.fit(experiment, data.load("cifar10", "sample"))
+    assert math.isfinite(fitted.history[0]["test_kl"])
+
+
+def test_a_line_prior_trains_on_two_classes(sample):
+    experiment = Experiment.create(**{**TINY, "validation": 40}, prior="line", distance=8.0, classes=(0, 1))
+    fitted = train.fit(experiment, data.select_classes(sample, experiment.classes))
+    assert fitted.model.prior.num_classes == 2
+
+
+def test_bfloat16_stays_close_to_float32(tiny, sample):
+    _, _, full = one_step(tiny, sample)
+    _, _, half = one_step(Experiment.create(**TINY, precision="bfloat16"), sample)
+    for a, b in zip(full, half, strict=True):
+        assert b.dtype == torch.float32
+        assert a.mean().item() == pytest.approx(b.mean().item(), rel=0.05)
+
+
+def test_a_missing_device_is_named():
+    if torch.cuda.is_available():
+        pytest.skip("CUDA is here")
+    with pytest.raises(UserError, match=r"device = 'cuda' is not available here: give .*'cpu'"):
+        train.choose_device("cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_agrees_with_the_cpu(fitted, sample):
+    on_cuda = train.fit(Experiment.create(**TINY, device="cuda"), sample)
+    for ours, theirs in zip(fitted.history, on_cuda.history, strict=True):
+        assert ours["train_recon"] == pytest.approx(theirs["train_recon"], rel=0.05)
+
+
+def test_augmentations_cover_both_data_sets():
+    assert augment.AUGMENTATIONS.keys() == set(data.NAMES)
+
+
+def test_keeping_freed_blocks_changes_no_result(fitted, tiny, sample, monkeypatch):
+    monkeypatch.setattr(memory.platform, "libc_ver", lambda: ("", ""))
+    assert same(fitted, train.fit(tiny, sample))
