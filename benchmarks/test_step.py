@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from plain import PlainStep, random_batch
 
-from exon import augment, data, memory, metrics, train
+from exon import augment, data, metrics, train
 from exon.experiment import Experiment
 
 
@@ -60,7 +60,6 @@ def interleaved(*actions: Callable[[], None], rounds: int = 40, warm_up: int = 5
 
 
 def test_step(benchmark, step):
-    memory.keep_freed_blocks()
     benchmark.pedantic(step, rounds=30, warmup_rounds=5)
 
 
@@ -93,11 +92,10 @@ def test_negative_ssim_of_the_grid(benchmark):
 
 MEMORY = """
 import resource
-import torch.nn.functional as F
 from exon import data, train
 from exon.experiment import Experiment
 dataset = data.load("mnist")
-train.fit(Experiment.create(profile="quick", epochs=1, batch_size=128), dataset)
+train.fit(Experiment.create(profile="quick", epochs=1), dataset)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 

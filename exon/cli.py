@@ -1,4 +1,4 @@
-"""The command line: exon data | run | verify | summarize."""
+"""The command line: exon data | run | verify | judge | summarize."""
 
 import json
 import os
@@ -12,6 +12,7 @@ import typer
 
 from exon import data as datasets
 from exon import files, notebook, record, sources
+from exon import judge as judges
 from exon.errors import UserError
 
 app = typer.Typer(
@@ -53,7 +54,7 @@ def run(
     experiment = notebook.check(notebook.find(name), parameters)
     try:
         datasets.load(experiment.dataset, experiment.source)
-    except UserError as error:
+    except sources.NoSourceError as error:
         if not or_sample:
             raise
         print(f"exon: {error} Going on with the sample inside the package.", file=sys.stderr)
@@ -86,6 +87,20 @@ def verify(run: Annotated[Path, typer.Argument(help="the folder of a stored run"
         print("The data differ: stored", stored["provenance"]["data"], "here", new["provenance"]["data"])
     if differing:
         raise typer.Exit(1)
+
+
+@app.command()
+def judge(
+    name: Annotated[str, typer.Argument(help="mnist or cifar10")],
+    width: Annotated[float, typer.Option(min=0.01, max=4, help="factor on the network's channels")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+) -> None:
+    """Train the supervised judge of generated images and keep it in results/judge/NAME."""
+    dataset = datasets.load(name)
+    trained = judges.fit(dataset, width=width, seed=seed)
+    content = {**judges.record_of(trained, dataset, width, seed), "provenance": record.provenance(dataset)}
+    judges.save(trained, content, judges.folder(name))
+    print(f"{judges.folder(name)}: test error {content['test_error_pct']:.2f} %")
 
 
 @app.command()

@@ -30,19 +30,23 @@ METHOD: dict[str, dict[str, Any]] = {
 
 PROFILES: dict[str, dict[str, dict[str, Any]]] = {
     "mnist": {
-        "smoke": {"source": "sample", "validation": 500, "epochs": 2},
+        "smoke": {"source": "sample", "epochs": 2},
         "quick": {"epochs": 3},
         "cpu": {"epochs": 20},
         "paper": {"epochs": 100},
     },
     "cifar10": {
-        "smoke": {"source": "sample", "labels": 200, "validation": 200, "epochs": 1, "width": 0.0625},
+        "smoke": {"source": "sample", "epochs": 1, "width": 0.0625},
         "quick": {"epochs": 1, "width": 0.125},
         "cpu": {"epochs": 8, "width": 0.25},
         "paper": {"epochs": 600},
     },
 }
 """How large a run is, by data set and profile; scale only, never the method."""
+
+
+SAMPLE: dict[str, dict[str, Any]] = {"mnist": {"validation": 500}, "cifar10": {"labels": 200, "validation": 200}}
+"""What the small sample inside the package has room for; it stands in where `source` is "sample"."""
 
 
 class Experiment(BaseModel):
@@ -94,6 +98,8 @@ class Experiment(BaseModel):
         method = METHOD.get(dataset, {}) if isinstance(dataset, str) else {}
         scale = PROFILES.get(dataset, {}).get(profile, {}) if method and isinstance(profile, str) else {}
         given = {name: value for name, value in settings.items() if value is not None}
+        if {**scale, **given}.get("source") == "sample" and method:
+            scale = {**scale, **SAMPLE[dataset]}
         if isinstance(given.get("classes"), list):
             given["classes"] = tuple(given["classes"])
         return {"dataset": dataset, "profile": profile, **method, **scale, **given}

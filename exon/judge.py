@@ -1,0 +1,116 @@
+"""An independent judge of generated images: a classifier trained once, supervised, on every training label.
+
+It has the paper's classifier architecture and none of the weights or labels of the model it judges. Its weights and its
+record, with its own test error, are kept in results/judge/<dataset>/.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from exon import augment, data, files, networks
+from exon.errors import UserError
+from exon.experiment import derive_seed
+from exon.model import EXoN
+from exon.train import choose_device, progress
+
+NETWORKS = {"mnist": networks.mnist_classifier, "cifar10": networks.cifar10_classifier}
+EPOCHS, BATCH, LEARNING_RATE = 8, 128, 3e-3
+
+
+def folder(dataset: str) -> Path:
+    """Where a judge is kept."""
+    return files.from_root(f"results/judge/{dataset}")
+
+
+def fit(dataset: data.Dataset, epochs: int = EPOCHS, width: float = 1.0, seed: int = 1) -> networks.Classifier:
+    """A classifier trained with cross-entropy on all training images and labels; AdamW, cosine decay to zero, no dropout.
+
+    The loss of a batch is the mean of -log w_y(x'), x' the augmented image.
+    """
+    device = choose_device("auto")
+    images, labels = dataset.train_images.to(device), dataset.train_labels.to(device)
+    steps = len(images) // BATCH
+    with torch.random.fork_rng(range(torch.cuda.device_count())):
+        judge = NETWORKS[dataset.name](dataset.num_classes, width)
+        for layer in judge.modules():
+            if isinstance(layer, nn.Dropout2d):
+                layer.p = 0.0  # with every label known there is nothing to regularise so strongly
+        networks.initialise(judge, torch.Generator().manual_seed(derive_seed(seed, "judge")))
+        judge = judge.to(device).to(memory_format=torch.channels_last).train()
+        torch.manual_seed(derive_seed(seed, "judge training"))
+        optimizer = torch.optim.AdamW(judge.parameters(), lr=LEARNING_RATE, weight_decay=5e-4, fused=True)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * steps)
+        for epoch in range(epochs):
+            order = torch.randperm(len(images), device=device)[: steps * BATCH].split(BATCH)
+            for index in progress(order, steps, f"judge, epoch {epoch + 1}/{epochs}"):
+                x = augment.AUGMENTATIONS[dataset.name](data.to_float(images[index]))
+                loss = F.cross_entropy(judge(x), labels[index])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+    return judge.eval()
+
+
+def save(judge: networks.Classifier, record: dict[str, Any], path: Path) -> None:
+    """Write the weights and the record, the record last."""
+    tensors = {name: tensor.contiguous().cpu() for name, tensor in judge.state_dict().items()}
+    with files.atomic_path(path / "model.safetensors") as temporary:
+        save_file(tensors, temporary)
+    files.write_text(path / "judge.json", json.dumps(record, indent=1) + "\n")
+
+
+def load(dataset: str) -> networks.Classifier:
+    """The stored judge of a data set, in evaluation mode.
+
+    Raises:
+        UserError: there is none, or it is damaged.
+    """
+    path = folder(dataset)
+    try:
+        width = json.loads((path / "judge.json").read_text())["width"]
+        judge = NETWORKS[dataset](10, width)
+        judge.load_state_dict(load_file(path / "model.safetensors"))
+    except (OSError, SafetensorError, RuntimeError, KeyError, json.JSONDecodeError) as error:
+        raise UserError(f"{path} holds no judge that can be read: run `python -m exon judge {dataset}`.") from error
+    return judge.to(memory_format=torch.channels_last).eval()
+
+
+@torch.no_grad()
+def error_pct(judge: networks.Classifier, images: Float[Tensor, "n c h w"], labels: Int[Tensor, " n"]) -> float:
+    """Share of images in [-1, 1] that the judge does not call by their label, in percent."""
+    device = next(judge.parameters()).device
+    called = torch.cat([judge(chunk.to(device)).argmax(1).cpu() for chunk in images.split(500)])
+    return 100 * (called != labels.cpu()).double().mean().item()
+
+
+@torch.no_grad()
+def generation_error_pct(
+    judge: networks.Classifier, model: EXoN, generator: torch.Generator, per_class: int = 1000
+) -> float:
+    """Share of images D(z), z ~ N(mu_k, diag s2_k), that the judge does not call k, in percent, over all classes alike.
+
+    The judge's own test error is the floor for images as good as real ones; chance is 100 (1 - 1/K).
+    """
+    training = model.training
+    model.eval()
+    labels = torch.arange(model.prior.num_classes).repeat_interleave(per_class)
+    z = model.prior.sample(labels.to(model.prior.means.device), generator)
+    images = torch.cat([model.decode(chunk) for chunk in z.split(500)])
+    model.train(training)
+    return error_pct(judge, images, labels)
+
+
+def record_of(judge: networks.Classifier, dataset: data.Dataset, width: float, seed: int) -> dict[str, Any]:
+    """The judge's test error with its settings."""
+    wrong = error_pct(judge, data.to_float(dataset.test_images), dataset.test_labels)
+    settings = {"width": width, "seed": seed, "epochs": EPOCHS, "batch_size": BATCH, "learning_rate": LEARNING_RATE}
+    return {"dataset": dataset.name, **settings, "test_error_pct": wrong}
