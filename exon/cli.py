@@ -110,7 +110,7 @@ def summarize(results: Annotated[Path, typer.Option(help="the folder of all reco
     path = results / "summary" / "runs.csv"
     with files.atomic_path(path) as temporary:
         table.to_csv(temporary, index=False)
-    print(f"{path}: {table['run'].nunique()} runs, {len(table)} rows")
+    print(f"{path}: {len(table[['profile', 'experiment', 'run']].drop_duplicates())} runs, {len(table)} rows")
 
 
 def _parse(setting: str) -> tuple[str, Any]:

@@ -77,18 +77,8 @@ def chromium():
 def site(tmp_path_factory):
     """The book, built from the stored records with warnings as errors; the folder of its pages."""
     folder = tmp_path_factory.mktemp("book")
-    command = [
-        sys.executable,
-        "-m",
-        "jupyter_book",
-        "build",
-        ".",
-        "-W",
-        "--keep-going",
-        "-n",
-        "--path-output",
-        str(folder),
-    ]
+    program = Path(sys.executable).with_name("jupyter-book")
+    command = [program, "build", ".", "-W", "--keep-going", "-n", "--path-output", folder]
     environment = {**os.environ, "EXON_PROFILE": "quick"}
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
     assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-5000:]

@@ -11,7 +11,7 @@ from exon.errors import UserError
 def small():
     """A narrow judge of the embedded sample, and the sample."""
     sample = data.load("mnist", "sample")
-    return judge.fit(sample, epochs=4, width=0.5), sample
+    return judge.fit(sample, epochs=20, width=0.5), sample
 
 
 def test_the_judge_learns_the_digits(small):

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import yaml
 
+from exon import record, reference
+from exon.experiment import Experiment
+
 PROJECT = tomllib.loads(Path("pyproject.toml").read_text())["project"]
 
 
@@ -64,3 +67,11 @@ def test_versions_agree():
 
     assert f"version: {exon.__version__}" in Path("CITATION.cff").read_text()
     assert PROJECT["version"] == exon.__version__
+
+
+def test_the_readme_gives_the_stored_numbers():
+    error = record.read(Path("results/quick/mnist/beta-1_seed-1"))["metrics"]["test_error_pct"]
+    authors = reference.curve(Experiment.create(profile="quick")).set_index("epoch").loc[3, "test_error_pct"]
+    readme = Path("README.md").read_text()
+    assert f"**{error:.2f} %** after three epochs" in readme
+    assert f"{authors:.2f} % at the same epoch" in readme
