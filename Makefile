@@ -7,6 +7,9 @@
 PYTHON ?= python3
 PROFILE ?= quick
 export EXON_PROFILE := $(PROFILE)
+ifeq ($(filter smoke quick cpu paper,$(PROFILE)),)
+$(error PROFILE = $(PROFILE) is not accepted: give smoke, quick, cpu or paper)
+endif
 
 BIN := .venv/bin
 RUN := results/$(PROFILE)/mnist/beta-1_seed-1
@@ -24,7 +27,6 @@ book: .venv/installed
 	@echo "The book is at $(CURDIR)/_build/html/index.html"
 
 .work/$(PROFILE)-mnist.stamp: notebooks/mnist.ipynb $(wildcard exon/*.py) | .venv/installed
-	$(if $(filter smoke quick cpu paper,$(PROFILE)),,$(error PROFILE = $(PROFILE) is not accepted: give smoke, quick, cpu or paper))
 	$(BIN)/python -m exon run mnist --profile $(PROFILE) $(OR_SAMPLE) --force --out $(RUN)
 	@mkdir -p $(@D) && touch $@
 

@@ -69,6 +69,13 @@ def test_versions_agree():
     assert PROJECT["version"] == exon.__version__
 
 
+def test_make_refuses_an_unknown_profile_before_it_does_anything():
+    result = subprocess.run(["make", "--dry-run", "reproduce", "PROFILE=fast"], capture_output=True, text=True)
+    assert result.returncode == 2
+    assert "PROFILE = fast is not accepted: give smoke, quick, cpu or paper" in result.stderr
+    assert result.stdout == ""
+
+
 def test_the_readme_gives_the_stored_numbers():
     error = record.read(Path("results/quick/mnist/beta-1_seed-1"))["metrics"]["test_error_pct"]
     authors = reference.curve(Experiment.create(profile="quick")).set_index("epoch").loc[3, "test_error_pct"]
