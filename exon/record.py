@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shlex
 import subprocess
 from datetime import UTC, datetime
 from importlib import metadata
@@ -79,9 +80,12 @@ def provenance(dataset: Dataset) -> dict[str, Any]:
 
 def command(notebook: str, experiment: Experiment, out: str) -> str:
     """The command line that runs an experiment: only what differs from its profile's settings is set."""
-    plain = Experiment.create(dataset=experiment.dataset, profile=experiment.profile)
-    differing = [n for n in Experiment.model_fields if getattr(experiment, n) != getattr(plain, n)]
-    settings = "".join(f" --set {name}={json.dumps(getattr(experiment, name))}" for name in differing)
+    usual = Experiment.create(dataset=experiment.dataset, profile=experiment.profile)
+    plain = Experiment.create(dataset=experiment.dataset, profile=experiment.profile, source=experiment.source)
+    changed = {"source": experiment.source} if experiment.source != usual.source else {}
+    changed |= {n: v for n, v in experiment.model_dump().items() if v != getattr(plain, n)}
+    values = {name: value if isinstance(value, str) else json.dumps(value) for name, value in changed.items()}
+    settings = "".join(f" --set {shlex.quote(f'{name}={value}')}" for name, value in values.items())
     return f"python -m exon run {notebook} --profile {experiment.profile}{settings} --out {out}"
 
 

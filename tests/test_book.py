@@ -57,7 +57,7 @@ def test_every_run_is_labelled_with_its_origin_and_command(site):
     for name in ("index", "mnist"):
         label = pages(site)[site / "book" / f"{name}.html"].select_one(".record")
         assert "Profile quick, 3 epochs" in label.text
-        assert f"python -m exon run mnist --profile quick --out {RUN}" in label.text
+        assert record.command("mnist", record.experiment_of(RUN), str(RUN)) in label.text
 
 
 def test_every_figure_has_a_description(site):

@@ -69,6 +69,17 @@ def test_the_command_sets_only_what_differs():
     assert record.command("mnist", e, "results/x") == expected
 
 
+def test_the_command_of_a_run_on_the_sample_sets_the_source_alone():
+    e = Experiment.create(profile="quick", source="sample")
+    assert record.command("mnist", e, "x") == "python -m exon run mnist --profile quick --set source=sample --out x"
+    assert record.command("mnist", Experiment.create(profile="smoke"), "x").count("--set") == 0
+
+
+def test_the_command_is_safe_for_a_shell():
+    e = Experiment.create(prior="line", distance=8.0, classes=(0, 1), profile="cpu")
+    assert "--set 'classes=[0, 1]'" in record.command("prior_design", e, "x")
+
+
 def test_the_work_folder_follows_the_run_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("EXON_WORK", str(tmp_path))
     assert record.work_folder(Path("results/cpu/mnist/a")) == tmp_path / "results/cpu/mnist/a"
