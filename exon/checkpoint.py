@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from exon.errors import UserError
 from exon.experiment import Experiment
@@ -52,11 +53,9 @@ def restore(state: State, experiment: Experiment, path: Path) -> None:
         raise UserError(
             f"{path} is not a checkpoint that can be read ({type(error).__name__}): delete it to start anew."
         ) from error
-    if stored != experiment:
-        ours, theirs = experiment.model_dump(), stored.model_dump()
-        name = next(key for key in ours if ours[key] != theirs[key])
+    if name := experiment.difference(stored):
         raise UserError(
-            f"{path} belongs to another experiment ({name} = {theirs[name]!r}, here {ours[name]!r}): "
+            f"{path} belongs to another experiment ({name} = {getattr(stored, name)!r}, here {getattr(experiment, name)!r}): "
             "delete it or choose another run folder."
         )
     state.model.load_state_dict(content["model"])
@@ -68,11 +67,11 @@ def restore(state: State, experiment: Experiment, path: Path) -> None:
         torch.cuda.set_rng_state_all(content["random_cuda"])
 
 
-def save_weights(model: EXoN, experiment: Experiment, path: Path) -> None:
-    """Write the weights as safetensors, with the experiment as metadata."""
-    tensors = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
+def save_weights(network: nn.Module, path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write a network's weights as safetensors, all or nothing."""
+    tensors = {name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"experiment": experiment.model_dump_json()})
+        save_file(tensors, temporary, metadata=metadata)
 
 
 def load_weights(experiment: Experiment, path: Path) -> EXoN:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -135,6 +134,6 @@ def main() -> None:
     except UserError as error:
         print(f"exon: {error}", file=sys.stderr)
         sys.exit(2)
-    except (RuntimeError, subprocess.SubprocessError) as error:
+    except RuntimeError as error:
         print(f"exon: {error}", file=sys.stderr)
         sys.exit(1)

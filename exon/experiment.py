@@ -130,6 +130,10 @@ class Experiment(BaseModel):
         except ValidationError as error:
             raise UserError(_sentence(error)) from None
 
+    def difference(self, other: "Experiment") -> str | None:
+        """The name of the first setting in which two experiments differ, or None."""
+        return next((name for name in type(self).model_fields if getattr(self, name) != getattr(other, name)), None)
+
     @property
     def num_classes(self) -> int:
         """K, the number of labels."""

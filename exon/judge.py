@@ -12,13 +12,13 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from exon import augment, data, files, networks
+from exon import augment, checkpoint, data, files, networks
 from exon.errors import UserError
 from exon.experiment import derive_seed
-from exon.model import EXoN
+from exon.model import EXoN, evaluating
 from exon.train import choose_device, progress
 
 NETWORKS = {"mnist": networks.mnist_classifier, "cifar10": networks.cifar10_classifier}
@@ -62,9 +62,7 @@ def fit(dataset: data.Dataset, epochs: int = EPOCHS, width: float = 1.0, seed: i
 
 def save(judge: networks.Classifier, record: dict[str, Any], path: Path) -> None:
     """Write the weights and the record, the record last."""
-    tensors = {name: tensor.contiguous().cpu() for name, tensor in judge.state_dict().items()}
-    with files.atomic_path(path / "model.safetensors") as temporary:
-        save_file(tensors, temporary)
+    checkpoint.save_weights(judge, path / "model.safetensors")
     files.write_text(path / "judge.json", json.dumps(record, indent=1) + "\n")
 
 
@@ -100,12 +98,10 @@ def generation_error_pct(
 
     The judge's own test error is the floor for images as good as real ones; chance is 100 (1 - 1/K).
     """
-    training = model.training
-    model.eval()
     labels = torch.arange(model.prior.num_classes).repeat_interleave(per_class)
     z = model.prior.sample(labels.to(model.prior.means.device), generator)
-    images = torch.cat([model.decode(chunk) for chunk in z.split(500)])
-    model.train(training)
+    with evaluating(model):
+        images = torch.cat([model.decode(chunk) for chunk in z.split(500)])
     return error_pct(judge, images, labels)
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from exon import data, losses
 from exon.errors import UserError
-from exon.model import EXoN
+from exon.model import EXoN, evaluating
 from exon.prior import GaussianMixturePrior
 
 
@@ -22,20 +22,18 @@ def encode_all(model: EXoN, images: Tensor, generator: torch.Generator, batch: i
     Returns:
         log_weights (N, K), mean and log_variance (N, K, d), z (N, d), recon (N,), kl_label (N,), kl_latent (N,).
     """
-    training = model.training
-    model.eval()
     device = model.prior.means.device
     parts: dict[str, list[Tensor]] = {}
-    for chunk in images.split(batch):
-        x = data.to_float(chunk.to(device))
-        output = model(x, generator=generator)
-        row = output._asdict()
-        row["recon"] = losses.reconstruction(x, row.pop("x_hat"))
-        row["kl_label"] = losses.kl_label(output.log_weights)
-        row["kl_latent"] = losses.kl_latent(output.log_weights, output.mean, output.log_variance, model.prior)
-        for name, value in row.items():
-            parts.setdefault(name, []).append(value)
-    model.train(training)
+    with evaluating(model):
+        for chunk in images.split(batch):
+            x = data.to_float(chunk.to(device))
+            output = model(x, generator=generator)
+            row = output._asdict()
+            row["recon"] = losses.reconstruction(x, row.pop("x_hat"))
+            row["kl_label"] = losses.kl_label(output.log_weights)
+            row["kl_latent"] = losses.kl_latent(output.log_weights, output.mean, output.log_variance, model.prior)
+            for name, value in row.items():
+                parts.setdefault(name, []).append(value)
     return {name: torch.cat(values) for name, values in parts.items()}
 
 
@@ -111,8 +109,5 @@ def negative_ssim(images: Float[Tensor, "m c h w"], max_val: float = 1.0) -> flo
 @torch.no_grad()
 def predicted_class(model: EXoN, z: Float[Tensor, "n d"], batch: int = 1000) -> Int[Tensor, " n"]:
     """argmax_k w_k(D(z)): the label that the classifier gives to the decoded point."""
-    training = model.training
-    model.eval()
-    labels = torch.cat([F.softmax(model.classifier(model.decode(chunk)), 1).argmax(1) for chunk in z.split(batch)])
-    model.train(training)
-    return labels
+    with evaluating(model):
+        return torch.cat([F.softmax(model.classifier(model.decode(chunk)), 1).argmax(1) for chunk in z.split(batch)])

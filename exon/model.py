@@ -4,6 +4,8 @@ p(y = k) = 1/K      p(z | y = k) = N(mu_k, diag s2_k)      p(x | z) = N(D(z), be
 q(y = k | x) = w_k(x)               q(z | x, y = k) = N(m_k(x), diag v_k(x))
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -74,6 +76,17 @@ class EXoN(nn.Module):
         y = gumbel_max(log_weights, generator)
         z = (y.unsqueeze(2) * z_per_class).sum(1)
         return Output(log_weights, mean, log_variance, z, self.decode(z))
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside, the mode it had before afterwards."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)
 
 
 def gumbel_max(log_weights: Float[Tensor, "n k"], generator: torch.Generator | None = None) -> Float[Tensor, "n k"]:

@@ -41,11 +41,11 @@ def run(notebook: str, parameters: dict[str, Any], out: Path, force: bool = Fals
     source = find(notebook)
     experiment = check(source, parameters)
     check_writable(out)
-    if not force and (out / "run.json").exists() and (stored := record.experiment_of(out)) != experiment:
-        differing = next(n for n in Experiment.model_fields if getattr(stored, n) != getattr(experiment, n))
+    stored = record.experiment_of(out) if (out / "run.json").exists() and not force else experiment
+    if name := experiment.difference(stored):
         raise UserError(
-            f"{out} holds another run ({differing} = {getattr(stored, differing)!r}, here "
-            f"{getattr(experiment, differing)!r}): choose another folder or delete it."
+            f"{out} holds another run ({name} = {getattr(stored, name)!r}, here {getattr(experiment, name)!r}): "
+            "choose another folder or delete it."
         )
     failed = out / "run.failed.ipynb"
     with tempfile.TemporaryDirectory(prefix="exon-") as folder, _terminal():

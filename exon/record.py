@@ -58,7 +58,8 @@ def save(
     indices = {name: value.tolist() for name, value in fitted.split._asdict().items()}
     files.write_text(run / "split.json", json.dumps(indices) + "\n")
     if keep_weights:
-        checkpoint.save_weights(fitted.model, experiment, run / "model.safetensors")
+        metadata = {"experiment": experiment.model_dump_json()}
+        checkpoint.save_weights(fitted.model, run / "model.safetensors", metadata)
     files.write_text(run / "run.json", json.dumps(content, indent=1) + "\n")
     return content
 

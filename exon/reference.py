@@ -28,8 +28,8 @@ def curve(experiment: Experiment) -> pd.DataFrame | None:
     images by 128; the factor 79 * 128 / 10000 = 1.0112 puts that right.
     """
     paper = Experiment.create(dataset=experiment.dataset, profile="paper", beta=experiment.beta)
-    ours = experiment.model_copy(update={"profile": "paper", "epochs": paper.epochs, "seed": paper.seed})
-    ours = ours.model_copy(update={"split_seed": paper.split_seed, "device": paper.device})
+    indifferent = ("profile", "epochs", "seed", "split_seed", "device")
+    ours = experiment.model_copy(update={name: getattr(paper, name) for name in indifferent})
     curves = table(f"curves_{experiment.dataset}")
     curves = curves[curves["beta"] == experiment.beta]
     if ours != paper or curves.empty:

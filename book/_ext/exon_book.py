@@ -106,7 +106,7 @@ class RunLabel(SphinxDirective):
 
 
 class RunFigure(Figure, SphinxDirective):
-    """A figure whose image is the SVG or PNG that a cell of run.ipynb, named by its id, shows."""
+    """A figure whose image is the SVG that a cell of run.ipynb, named by its id, shows."""
 
     option_spec: ClassVar[dict[str, Any]] = {**Figure.option_spec, "alt": directives.unchanged_required}
 
