@@ -17,12 +17,16 @@ from exon.model import EXoN, build
 
 @dataclass
 class State:
-    """What training changes: the model, its optimizers, beta, and the history so far (one dict per finished epoch)."""
+    """What training changes: the model, its optimizers, beta, and the history so far (one dict per finished epoch).
+
+    `origin` is the provenance of the training, where the weights come from the record of a finished run.
+    """
 
     model: EXoN
     optimizers: tuple[torch.optim.Optimizer, torch.optim.Optimizer]
     beta: float
     history: list[dict[str, float]] = field(default_factory=list)
+    origin: dict[str, Any] | None = None
 
 
 def save(state: State, experiment: Experiment, path: Path) -> None:
@@ -33,6 +37,7 @@ def save(state: State, experiment: Experiment, path: Path) -> None:
         "optimizers": [optimizer.state_dict() for optimizer in state.optimizers],
         "beta": state.beta,
         "history": state.history,
+        "origin": state.origin,
         "random": torch.get_rng_state(),
         "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
@@ -61,7 +66,7 @@ def restore(state: State, experiment: Experiment, path: Path) -> None:
     state.model.load_state_dict(content["model"])
     for optimizer, stored_state in zip(state.optimizers, content["optimizers"], strict=True):
         optimizer.load_state_dict(stored_state)
-    state.beta, state.history = content["beta"], content["history"]
+    state.beta, state.history, state.origin = content["beta"], content["history"], content.get("origin")
     torch.set_rng_state(content["random"])
     if content["random_cuda"]:
         torch.cuda.set_rng_state_all(content["random_cuda"])

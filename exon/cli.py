@@ -1,4 +1,4 @@
-"""The command line: exon data | run | verify | judge | summarize."""
+"""The command line: exon data | run | verify | redraw | judge | summarize."""
 
 import json
 import os
@@ -67,11 +67,11 @@ def verify(run: Annotated[Path, typer.Argument(help="the folder of a stored run"
     """Run a stored experiment again and compare every metric; code 1 if one differs."""
     stored = record.read(run)
     name = run.resolve().parent.name
-    known = notebook.parameter_defaults(notebook.find(name))
-    parameters = {key: value for key, value in stored["experiment"].items() if key in known and value is not None}
+    parameters = notebook.parameters_of(name, record.experiment_of(run))
     with tempfile.TemporaryDirectory(prefix="exon-verify-") as folder:
         again = Path(folder) / "again"
-        environment = {"OMP_NUM_THREADS": str(stored["provenance"]["threads"]), "EXON_WORK": folder}
+        threads = record.training_provenance(stored)["threads"]
+        environment = {"OMP_NUM_THREADS": str(threads), "EXON_WORK": folder}
         os.environ.update(environment)
         notebook.run(name, parameters, again)
         new = record.read(again)
@@ -86,6 +86,15 @@ def verify(run: Annotated[Path, typer.Argument(help="the folder of a stored run"
         print("The data differ: stored", stored["provenance"]["data"], "here", new["provenance"]["data"])
     if differing:
         raise typer.Exit(1)
+
+
+@app.command()
+def redraw(run: Annotated[Path, typer.Argument(help="the folder of a stored run that keeps its weights")]) -> None:
+    """Execute the notebook of a stored run again on its stored weights: figures and metrics anew, no training."""
+    name = run.resolve().parent.name
+    parameters = notebook.parameters_of(name, record.experiment_of(run))
+    record.recall_training(run)
+    print(notebook.run(name, parameters, run))
 
 
 @app.command()

@@ -5,6 +5,7 @@ record, with its own test error, are kept in results/judge/<dataset>/.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,17 +93,24 @@ def error_pct(judge: networks.Classifier, images: Float[Tensor, "n c h w"], labe
 
 @torch.no_grad()
 def generation_error_pct(
-    judge: networks.Classifier, model: EXoN, generator: torch.Generator, per_class: int = 1000
+    judge: networks.Classifier,
+    model: EXoN,
+    generator: torch.Generator,
+    classes: Sequence[int] | None = None,
+    per_class: int = 1000,
 ) -> float:
     """Share of images D(z), z ~ N(mu_k, diag s2_k), that the judge does not call k, in percent, over all classes alike.
 
-    The judge's own test error is the floor for images as good as real ones; chance is 100 (1 - 1/K).
+    The judge's own test error is the floor for images as good as real ones.
+
+    Args:
+        classes: what the judge calls the model's labels 0, 1, ...; the same if None.
     """
     labels = torch.arange(model.prior.num_classes).repeat_interleave(per_class)
     z = model.prior.sample(labels.to(model.prior.means.device), generator)
     with evaluating(model):
         images = torch.cat([model.decode(chunk) for chunk in z.split(500)])
-    return error_pct(judge, images, labels)
+    return error_pct(judge, images, labels if classes is None else torch.tensor(classes)[labels])
 
 
 def record_of(judge: networks.Classifier, dataset: data.Dataset, width: float, seed: int) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """Papermill, made strict: parameters are checked before anything runs, and a failure leaves nothing behind."""
 
 import ast
+import json
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -120,6 +122,27 @@ def check(source: Path, parameters: dict[str, Any]) -> Experiment:
             raise UserError(f"{name} = {value!r} is not accepted: give a {type(defaults[name]).__name__}.")
     settings = {**defaults, **parameters}
     return Experiment.create(**{name: value for name, value in settings.items() if name not in NOT_OF_THE_EXPERIMENT})
+
+
+def parameters_of(notebook: str, experiment: Experiment) -> dict[str, Any]:
+    """The parameters under which a notebook runs an experiment: its profile, and what differs from the notebook's own."""
+    source = find(notebook)
+    parameters: dict[str, Any] = {"profile": experiment.profile}
+    if experiment.source != check(source, parameters).source:
+        parameters["source"] = experiment.source  # first, because the sample brings other settings with it
+    own = check(source, parameters)
+    settings = experiment.model_dump(mode="json")
+    names = [name for name in parameter_defaults(source) if name not in NOT_OF_THE_EXPERIMENT]
+    return parameters | {name: settings[name] for name in names if getattr(experiment, name) != getattr(own, name)}
+
+
+def command(notebook: str, experiment: Experiment, out: str) -> str:
+    """The command line that runs an experiment."""
+    parameters = parameters_of(notebook, experiment)
+    profile = parameters.pop("profile")
+    values = {name: value if isinstance(value, str) else json.dumps(value) for name, value in parameters.items()}
+    settings = "".join(f" --set {shlex.quote(f'{name}={value}')}" for name, value in values.items())
+    return f"python -m exon run {notebook} --profile {profile}{settings} --out {out}"
 
 
 @contextmanager

@@ -78,10 +78,10 @@ def latent_scatter(
     z: Tensor, labels: Tensor, prior: GaussianMixturePrior, names: Sequence[str] | None = None
 ) -> Figure:
     """Points z (N, 2) coloured by label, the number of the label at its conceptual center, circles at two deviations."""
-    figure, axis = plt.subplots(figsize=(6, 6), layout="constrained")
-    colors = np.array(COLORS)[labels.cpu().numpy()]
-    x, y = z.cpu().numpy().T
-    axis.scatter(x, y, c=colors, s=5, alpha=0.6, linewidths=0, rasterized=True)
+    width, height = (z.max(0).values - z.min(0).values).tolist()
+    shape = (6, 6) if height > 0.6 * width else (9, 9 * max(0.3, height / width) + 0.5)
+    figure, axis = plt.subplots(figsize=shape, layout="constrained")
+    scatter(axis, z, labels)
     mark_centers(axis, prior, names)
     axis.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
     return figure
@@ -89,13 +89,8 @@ def latent_scatter(
 
 def decoded_grid(images: Tensor, limit: float) -> Figure:
     """Decoded points of a square grid (M, 1, H, W), rows from top to bottom, laid out as they lie in the latent space."""
-    side = round(len(images) ** 0.5)
-    height, width = images.shape[2:]
-    sheet = images[:, 0].reshape(side, side, height, width).permute(0, 2, 1, 3).reshape(side * height, side * width)
     figure, axis = plt.subplots(figsize=(7, 7), layout="constrained")
-    half_step = limit / (side - 1)
-    edge = limit + half_step
-    axis.imshow(sheet.cpu(), vmin=-1, vmax=1, extent=(-edge, edge, -edge, edge))
+    sheet(axis, images, limit)
     axis.set(xlabel="$z_1$", ylabel="$z_2$")
     return figure
 
@@ -121,9 +116,15 @@ def class_map(
     return figure
 
 
-def prior_path(samples: Tensor, labels: Tensor, path: Tensor, prior: GaussianMixturePrior) -> Figure:
+def prior_path(
+    samples: Tensor,
+    labels: Tensor,
+    path: Tensor,
+    prior: GaussianMixturePrior,
+    names: Sequence[str] | None = None,
+) -> Figure:
     """Draws from the prior (N, 2) coloured by label, and a path (M, 2) through the latent space."""
-    figure = latent_scatter(samples, labels, prior)
+    figure = latent_scatter(samples, labels, prior, names)
     axis = figure.axes[0]
     axis.plot(*path.cpu().numpy().T, color=GREY, marker="o", markersize=4, zorder=4)
     return figure
@@ -138,6 +139,24 @@ def image_row(images: Tensor, captions: Sequence[str] | None = None) -> Figure:
         if captions is not None:
             axis.set_xlabel(captions[i])
     return figure
+
+
+def scatter(axis: Axes, z: Tensor, labels: Tensor) -> None:
+    """Draw points z (N, 2) coloured by label."""
+    x, y = z.float().cpu().numpy().T
+    colors = np.array(COLORS)[labels.cpu().numpy()]
+    # Hard-edged points: few colours, so the picture inside the SVG stays a third of the size.
+    axis.scatter(x, y, c=colors, s=4, linewidths=0, antialiased=False, rasterized=True)
+
+
+def sheet(axis: Axes, images: Tensor, limit: float) -> None:
+    """Draw the decoded points (M, 1, H, W) of a square grid over [-limit, limit]^2 as one image, in 32 shades of grey."""
+    side = round(len(images) ** 0.5)
+    height, width = images.shape[2:]
+    picture = images[:, 0].reshape(side, side, height, width).permute(0, 2, 1, 3).reshape(side * height, side * width)
+    picture = ((picture.cpu().clamp(-1, 1) + 1) * 15.5).round() / 31
+    edge = limit + limit / (side - 1)
+    axis.imshow(picture, vmin=0, vmax=1, extent=(-edge, edge, -edge, edge), interpolation="none")
 
 
 def mark_centers(axis: Axes, prior: GaussianMixturePrior, names: Sequence[str] | None = None) -> None:

@@ -1,9 +1,8 @@
-"""The record of a run: results/<profile>/<notebook>/<run>/ with run.json, history.csv, split.json and perhaps weights."""
+"""The record of a run: results/<profile>/<notebook>/<run>/ with run.json, history.csv, split.json, perhaps weights and arrays."""
 
 import json
 import os
 import platform
-import shlex
 import subprocess
 from datetime import UTC, datetime
 from importlib import metadata
@@ -13,12 +12,14 @@ from typing import Any
 import pandas as pd
 import torch
 from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
-from exon import checkpoint, files
+from exon import checkpoint, files, train
 from exon.data import Dataset
 from exon.errors import UserError
 from exon.experiment import Experiment
-from exon.train import Fitted
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "papermill")
 SETTINGS = ("dataset", "beta", "use_cross_entropy", "use_kl", "use_sci", "labels", "epochs", "width", "seed")
@@ -36,9 +37,10 @@ def save(
     run: Path,
     experiment: Experiment,
     dataset: Dataset,
-    fitted: Fitted,
+    fitted: train.Fitted,
     metrics: dict[str, float],
     keep_weights: bool = True,
+    arrays: dict[str, Tensor] | None = None,
 ) -> dict[str, Any]:
     """Write a finished run's record into its folder, run.json last; returns the content of run.json.
 
@@ -46,12 +48,13 @@ def save(
         run: results/<profile>/<notebook>/<run>.
         metrics: name -> value; "seconds", the training time, is added.
         keep_weights: also write model.safetensors.
+        arrays: name -> tensor, what figures need and no metric holds; written as arrays.safetensors.
     """
     seconds = sum(row["seconds"] for row in fitted.history)
     content = {
         "experiment": experiment.model_dump(mode="json"),
         "metrics": {**metrics, "seconds": seconds},
-        "provenance": provenance(dataset),
+        "provenance": provenance(dataset) | ({"training": fitted.origin} if fitted.origin else {}),
     }
     with files.atomic_path(run / "history.csv") as temporary:
         pd.DataFrame(fitted.history).to_csv(temporary, index=False)
@@ -60,8 +63,36 @@ def save(
     if keep_weights:
         metadata = {"experiment": experiment.model_dump_json()}
         checkpoint.save_weights(fitted.model, run / "model.safetensors", metadata)
+    if arrays:
+        with files.atomic_path(run / "arrays.safetensors") as temporary:
+            save_file({name: tensor.contiguous().cpu() for name, tensor in arrays.items()}, temporary)
     files.write_text(run / "run.json", json.dumps(content, indent=1) + "\n")
     return content
+
+
+def recall_training(run: Path) -> None:
+    """Put the training of a stored run into its work folder, as a finished checkpoint: `train.fit` returns it at once.
+
+    Raises:
+        UserError: the folder holds no record, or no weights.
+    """
+    content, experiment = read(run), experiment_of(run)
+    model = checkpoint.load_weights(experiment, run / "model.safetensors")
+    history = pd.read_csv(run / "history.csv", float_precision="round_trip").to_dict("records")
+    pixels = model.decode(model.prior.means[:1]).numel()
+    state = checkpoint.State(
+        model,
+        train.make_optimizers(experiment, model),
+        train.next_beta(experiment, history[-1]["train_recon"], pixels),
+        history,
+        origin=training_provenance(content),
+    )
+    checkpoint.save(state, experiment, work_folder(run) / "checkpoint.pt")
+
+
+def training_provenance(content: dict[str, Any]) -> dict[str, Any]:
+    """Where and when a run was trained: not where its notebook was last executed, if that was done again without training."""
+    return content["provenance"].get("training", content["provenance"])
 
 
 def provenance(dataset: Dataset) -> dict[str, Any]:
@@ -79,15 +110,16 @@ def provenance(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def command(notebook: str, experiment: Experiment, out: str) -> str:
-    """The command line that runs an experiment: only what differs from its profile's settings is set."""
-    usual = Experiment.create(dataset=experiment.dataset, profile=experiment.profile)
-    plain = Experiment.create(dataset=experiment.dataset, profile=experiment.profile, source=experiment.source)
-    changed = {"source": experiment.source} if experiment.source != usual.source else {}
-    changed |= {n: v for n, v in experiment.model_dump().items() if v != getattr(plain, n)}
-    values = {name: value if isinstance(value, str) else json.dumps(value) for name, value in changed.items()}
-    settings = "".join(f" --set {shlex.quote(f'{name}={value}')}" for name, value in values.items())
-    return f"python -m exon run {notebook} --profile {experiment.profile}{settings} --out {out}"
+def arrays(run: Path) -> dict[str, Tensor]:
+    """The tensors that a run keeps for figures.
+
+    Raises:
+        UserError: there are none, or they are damaged.
+    """
+    try:
+        return load_file(run / "arrays.safetensors")
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{run} holds no arrays.safetensors that can be read ({str(error).splitlines()[0]}).") from None
 
 
 def read(run: Path) -> dict[str, Any]:

@@ -26,12 +26,16 @@ LABELLED_MIX, UNLABELLED_MIX = Beta(0.1, 0.1), Beta(2.0, 2.0)
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained model with its history (one dict per epoch), its split, and the beta it ended with."""
+    """A trained model with its history (one dict per epoch), its split, and the beta it ended with.
+
+    `origin` is the provenance of the training, where it took place in a stored run and was not repeated.
+    """
 
     model: EXoN
     history: list[dict[str, float]]
     split: data.Split
     beta: float
+    origin: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -80,12 +84,16 @@ def fit(experiment: Experiment, dataset: data.Dataset, checkpoint_path: Path | N
             row = train_epoch(experiment, step, images, optimizers, state.beta, epoch)
             row |= evaluate(model, dataset, chosen, derive_seed(experiment.seed, f"evaluation {epoch}"))
             row["seconds"] = time.perf_counter() - start
-            if experiment.learn_beta:
-                state.beta = 2 * row["train_recon"] / images.unlabelled[0].numel() + experiment.lambda_beta
+            state.beta = next_beta(experiment, row["train_recon"], images.unlabelled[0].numel())
             state.history.append(row)
             if checkpoint_path is not None:
                 checkpoint.save(state, experiment, checkpoint_path)
-    return Fitted(model, state.history, chosen, state.beta)
+    return Fitted(model, state.history, chosen, state.beta, state.origin)
+
+
+def next_beta(experiment: Experiment, recon: float, pixels: int) -> float:
+    """beta of the next epoch: the experiment's own, or if it is learned the mean squared error per pixel + lambda_beta."""
+    return 2 * recon / pixels + experiment.lambda_beta if experiment.learn_beta else experiment.beta
 
 
 Step = Callable[[Tensor, Tensor, float, float], losses.Terms]

@@ -22,7 +22,7 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-from exon import record, reference
+from exon import notebook, record, reference
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class RunLabel(SphinxDirective):
         if path is None:
             return []
         content = json.loads(path.read_text())
-        settings, provenance = content["experiment"], content["provenance"]
+        settings, provenance = content["experiment"], record.training_provenance(content)
         data = provenance["data"]
         images = "the whole data set" if data["source"] != "sample" else "the small sample that ships with the package"
         title = "Run here" if made_here(path) else "Stored record"
@@ -98,7 +98,7 @@ class RunLabel(SphinxDirective):
             f"beta {settings['beta']:g}, seed {settings['seed']}; {content['metrics']['seconds'] / 60:.1f} minutes of training "
             f"on {hardware} ({provenance['threads']} threads), {provenance['finished'][:10]}. "
         )
-        command = record.command(path.parts[-3], record.experiment_of(path.parent), place)
+        command = notebook.command(path.parts[-3], record.experiment_of(path.parent), place)
         paragraph = nodes.paragraph("", text, classes=["record"])
         paragraph += [nodes.Text("Again: "), nodes.literal(command, command)]
         kind = "warning" if data["source"] == "sample" else "note"
@@ -127,9 +127,9 @@ class RunFigure(Figure, SphinxDirective):
         return super().run()
 
 
-def figure_of(notebook: dict[str, Any], cell_id: str) -> str | None:
+def figure_of(content: dict[str, Any], cell_id: str) -> str | None:
     """The SVG that the cell with this id displays, or None."""
-    for cell in notebook["cells"]:
+    for cell in content["cells"]:
         for output in cell.get("outputs", []) if cell["id"] == cell_id else []:
             if image := output.get("data", {}).get("image/svg+xml"):
                 return "".join(image)
