@@ -1,6 +1,7 @@
-"""The command line: exon data | run | verify | redraw | judge | summarize."""
+"""The command line: exon data | run | sweep | verify | redraw | judge | summarize."""
 
 import json
+import math
 import os
 import sys
 import tempfile
@@ -10,8 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from exon import data as datasets
-from exon import files, notebook, record, sources
+from exon import files, grid, notebook, record, sources
 from exon import judge as judges
+from exon import sweep as sweeps
 from exon.errors import UserError
 
 app = typer.Typer(
@@ -60,6 +62,33 @@ def run(
         parameters["source"] = "sample"
     folder = out or Path("results") / str(parameters["profile"]) / name / _run_name(settings or [])
     print(notebook.run(name, parameters, folder, force))
+
+
+@app.command()
+def sweep(
+    name: Annotated[str, typer.Argument(help="a grid of notebooks/grids, or the path of a .yaml file")],
+    profile: Annotated[str | None, typer.Option(help="instead of the grid's own")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="runs at a time")] = 1,
+    executor: Annotated[str, typer.Option(help="local or slurm")] = "local",
+    book: Annotated[bool, typer.Option("--book", help="build the book afterwards")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what is done and what is left")] = False,
+) -> None:
+    """Run a grid of experiments; what is finished is not run again."""
+    runs = grid.load(name, profile)
+    table = sweeps.plan(runs)
+    left = table[table["state"] != "done"]
+    if dry_run:
+        print(table.round(1).to_string(index=False, na_rep="unknown"))
+    minutes, megabytes = left["minutes"].sum(skipna=False) / jobs, left["megabytes"].sum(skipna=False)
+    cost = (
+        "cost unknown" if math.isnan(minutes) else f"about {minutes:.0f} minutes, {jobs} at a time, {megabytes:.0f} MB"
+    )
+    print(f"{len(left)} of {len(table)} runs left: {cost}.")
+    if dry_run:
+        return
+    for dataset, source in {(run.experiment.dataset, run.experiment.source) for run in runs}:
+        datasets.load(dataset, source)
+    raise typer.Exit(sweeps.run(name, profile, jobs, executor, book))
 
 
 @app.command()

@@ -78,7 +78,8 @@ def recall_training(run: Path) -> None:
     """
     content, experiment = read(run), experiment_of(run)
     model = checkpoint.load_weights(experiment, run / "model.safetensors")
-    history = pd.read_csv(run / "history.csv", float_precision="round_trip").to_dict("records")
+    rows = pd.read_csv(run / "history.csv", float_precision="round_trip").to_dict("records")
+    history = [{str(name): value for name, value in row.items()} for row in rows]
     pixels = model.decode(model.prior.means[:1]).numel()
     state = checkpoint.State(
         model,

@@ -4,6 +4,10 @@
 {authors}`quick/mnist/beta-1_seed-1::test_error_pct:.2f`  the authors' value at the settings and the epoch of that run
 {run-label}  quick/mnist/beta-1_seed-1                     what the run was, where, when, and whether it was made here
 {run-figure} quick/mnist/beta-1_seed-1::latent             the figure that a cell of the executed notebook shows
+{over}`max beta::test_error_pct:.2f`                       min, max, mean, sd or n of a metric over the runs of a grid
+{claim}`KL falls with beta <kl-falls>`                     words that a check of `exon_claims` must bear out
+{plot} mnist-latent                                        a figure of `exon_figures`, drawn from the runs of a grid
+{ledger} beta                                              every number of the paper's table beside the one found here
 
 "{profile}" in a path stands for the profile the book is built for ($EXON_PROFILE, else quick). A missing record or key is
 a warning, and so fails the build.
@@ -11,36 +15,22 @@ a warning, and so fails the build.
 
 import json
 import os
-import subprocess
+import statistics
 from pathlib import Path
 from typing import Any, ClassVar
 
+import matplotlib.pyplot as plt
 from docutils import nodes
 from docutils.parsers.rst import directives
 from docutils.parsers.rst.directives.images import Figure
+from exon_claims import CLAIMS
+from exon_figures import FIGURES
+from exon_ledger import Ledger
+from exon_runs import formatted, locate, logger, made_here, origin, runs_of
 from sphinx.application import Sphinx
-from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-from exon import notebook, record, reference
-
-logger = logging.getLogger(__name__)
-
-
-def locate(self: "SphinxRole | SphinxDirective", run: str, name: str) -> Path | None:
-    """The file of a run, noted as a dependency of the page; None, with a warning, if it is not there."""
-    path = Path(self.env.srcdir) / "results" / run.replace("{profile}", self.config.exon_profile) / name
-    self.env.note_dependency(str(path))
-    if path.is_file():
-        return path
-    logger.warning("there is no %s", path.relative_to(self.env.srcdir), location=self.get_location())
-    return None
-
-
-def formatted(value: float, form: str) -> str:
-    """format(value, form), where the form may end with a unit: ".2f %"."""
-    form, space, unit = form.partition(" ")
-    return format(value, form) + space.replace(" ", "\u00a0") + unit
+from exon import notebook, plots, record, reference
 
 
 class MetricRole(SphinxRole):
@@ -74,6 +64,39 @@ class AuthorsRole(SphinxRole):
         value = authors.set_index("epoch")[column][experiment.epochs]
         source = f"{column} after {experiment.epochs} epochs, from results/reference/curves_{experiment.dataset}.csv"
         text = formatted(value, form)
+        return [nodes.abbreviation(text, text, explanation=source, classes=["metric"])], []
+
+
+STATISTICS = {"min": min, "max": max, "mean": statistics.mean, "sd": statistics.stdev, "n": len}
+
+
+class OverRole(SphinxRole):
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        statistic, _, rest = self.text.partition(" ")
+        names, _, key = rest.partition("::")
+        key, _, form = key.partition(":")
+        name, _, pattern = names.partition("/")
+        runs = [run for run in runs_of(self, name) if run.match(pattern or "*")]
+        contents = [record.read(run) for run in runs]
+        values = [content["metrics"].get(key, content["experiment"].get(key)) for content in contents]
+        if statistic not in STATISTICS or None in values or len(values) < (2 if statistic == "sd" else 1):
+            logger.warning("%s over %d runs: no such number", self.text, len(values), location=self.get_location())
+            return [], []
+        text = formatted(STATISTICS[statistic](values), form)
+        source = f"{statistic} of {key} over {', '.join(run.name for run in runs)}"
+        return [nodes.abbreviation(text, text, explanation=source, classes=["metric"])], []
+
+
+class ClaimRole(SphinxRole):
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        text, _, name = self.text.rstrip(">").rpartition(" <")
+        if name not in CLAIMS:
+            logger.warning("there is no claim %r", name, location=self.get_location())
+            return [], []
+        grid_name, holds = CLAIMS[name]
+        if not holds(runs_of(self, grid_name)):
+            logger.warning("the claim %r does not hold any more", name, location=self.get_location())
+        source = f"checked against the runs of the grid {grid_name} whenever this page is built"
         return [nodes.abbreviation(text, text, explanation=source, classes=["metric"])], []
 
 
@@ -124,7 +147,37 @@ class RunFigure(Figure, SphinxDirective):
         target.write_text(image)
         self.arguments[0] = "/" + target.relative_to(self.env.srcdir).as_posix()
         self.options.setdefault("class", []).append("dark-light")
-        return super().run()
+        (node, *messages) = super().run()
+        text = f"From the run {path.parent.relative_to(Path(self.env.srcdir) / 'results').as_posix()}."
+        node += nodes.legend("", nodes.paragraph("", text, classes=["record"]))
+        return [node, *messages]
+
+
+class Plot(Figure, SphinxDirective):
+    """A figure of `exon_figures`, drawn from the runs of its grid; :alt: is required."""
+
+    option_spec: ClassVar[dict[str, Any]] = {**Figure.option_spec, "alt": directives.unchanged_required}
+
+    def run(self) -> list[nodes.Node]:
+        name = self.arguments[0]
+        if name not in FIGURES or "alt" not in self.options:
+            logger.warning("%s: no such plot, or no :alt: given", name, location=self.get_location())
+            return []
+        grid_name, draw = FIGURES[name]
+        runs = runs_of(self, grid_name)
+        if not runs:
+            return []
+        target = Path(self.env.srcdir) / "_build" / "figures" / f"{name}.svg"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with plt.rc_context(plots.STYLE):
+            figure = draw(runs)
+            figure.savefig(target, metadata={"Date": None}, bbox_inches="tight")
+            plt.close(figure)
+        self.arguments[0] = "/" + target.relative_to(self.env.srcdir).as_posix()
+        self.options.setdefault("class", []).append("dark-light")
+        (node, *messages) = super().run()
+        node += nodes.legend("", origin(grid_name))
+        return [node, *messages]
 
 
 def figure_of(content: dict[str, Any], cell_id: str) -> str | None:
@@ -134,21 +187,6 @@ def figure_of(content: dict[str, Any], cell_id: str) -> str | None:
             if image := output.get("data", {}).get("image/svg+xml"):
                 return "".join(image)
     return None
-
-
-def made_here(path: Path) -> bool:
-    """Whether a record is newer than what git has stored: changed, or not tracked at all."""
-    try:
-        tracked = subprocess.run(
-            ["git", "ls-files", "--error-unmatch", path.name], cwd=path.parent, capture_output=True
-        )
-        changed = subprocess.run(
-            ["git", "diff", "--quiet", "HEAD", "--", path.name], cwd=path.parent, capture_output=True
-        )
-    except OSError:
-        return False
-    in_repository = tracked.returncode in (0, 1)
-    return in_repository and (tracked.returncode == 1 or changed.returncode == 1)
 
 
 def announce_sample(app: Sphinx, config: Any) -> None:
@@ -164,6 +202,10 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", announce_sample)
     app.add_role("metric", MetricRole())
     app.add_role("authors", AuthorsRole())
+    app.add_role("over", OverRole())
+    app.add_role("claim", ClaimRole())
+    app.add_directive("plot", Plot)
+    app.add_directive("ledger", Ledger)
     app.add_directive("run-label", RunLabel)
     app.add_directive("run-figure", RunFigure)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

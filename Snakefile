@@ -1,0 +1,67 @@
+# One job for each run of a grid (notebooks/grids/), then the summary of all records, then, if asked for, the book.
+#
+#     snakemake --cores 2 --config grid=beta
+#
+# `exon sweep` calls it with the options that make an interrupted sweep go on where it stopped.
+
+import os
+import sys
+
+from snakemake.exceptions import WorkflowError
+
+from exon import grid
+from exon.errors import UserError
+
+try:
+    RUNS = {run.folder.as_posix(): run for run in grid.load(config.get("grid", "beta"), config.get("profile"))}
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+RECORDS = expand("{folder}/run.{kind}", folder=RUNS, kind=["json", "ipynb"])
+
+PYTHON = sys.executable
+
+
+rule all:
+    input:
+        RECORDS,
+        "results/summary/runs.csv",
+
+
+rule book:
+    input:
+        RECORDS,
+        "results/summary/runs.csv",
+    output:
+        "_build/html/index.html",
+    shell:
+        "{PYTHON} -m jupyter_book build . --quiet -W --keep-going -n"
+
+
+rule summary:
+    input:
+        RECORDS,
+    output:
+        "results/summary/runs.csv",
+    localrule: True
+    shell:
+        "{PYTHON} -m exon summarize"
+
+
+# No input: a record stays valid when files get new dates, as in a fresh clone. `exon run` itself refuses a folder that
+# holds another experiment.
+rule run:
+    output:
+        "{folder}/run.json",
+        "{folder}/run.ipynb",
+    log:
+        ".work/logs/{folder}.log",
+    wildcard_constraints:
+        folder="|".join(map(re.escape, RUNS)),
+    params:
+        arguments=lambda wildcards: grid.arguments(RUNS[wildcards.folder]),
+    threads: int(os.environ.get("OMP_NUM_THREADS", 1))
+    resources:
+        mem_mb=3000,
+        runtime="6h",
+    shell:
+        "OMP_NUM_THREADS={threads} {PYTHON} -m exon {params.arguments} > {log} 2>&1"

@@ -1,0 +1,149 @@
+"""The figures that set several runs beside each other, drawn from their records while the book is built.
+
+FIGURES: name -> the grid whose runs it reads, and the function that draws it from their folders.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+
+from exon import checkpoint, compare, explain, record, reference
+from exon.experiment import Experiment
+
+PANELS = (0.1, 0.5, 5.0, 50.0)
+AUTHORS_20, AUTHORS_100 = "authors, epoch 20", "authors, epoch 100"
+
+
+def metrics_of(runs: list[Path]) -> pd.DataFrame:
+    """The metrics of some runs with the setting that each of the book's figures is drawn against."""
+    rows = []
+    for run in runs:
+        content = record.read(run)
+        settings = {name: content["experiment"][name] for name in ("beta", "distance", "seed", "lambda1", "kl_weight")}
+        rows += [{**settings, "metric": name, "value": value} for name, value in content["metrics"].items()]
+    return pd.DataFrame(rows)
+
+
+def by_beta(runs: list[Path]) -> dict[float, Path]:
+    """beta -> the run of seed 1, in order of beta."""
+    experiments = {run: record.experiment_of(run) for run in runs}
+    return {e.beta: run for run, e in sorted(experiments.items(), key=lambda item: item[1].beta) if e.seed == 1}
+
+
+def authors_at(epoch: int, betas: list[float], dataset: str = "mnist") -> pd.DataFrame:
+    """The authors' test values after an epoch, corrected; columns beta, metric, value."""
+    rows = []
+    for beta in betas:
+        curve = reference.curve(Experiment.create(dataset=dataset, profile="paper", beta=beta))
+        if curve is not None:
+            values = curve.set_index("epoch").loc[epoch]
+            terms = {name.removeprefix("test_"): values[name] for name in curve.columns if name != "epoch"}
+            terms["kl"] = terms["kl_label"] + terms["kl_latent"]
+            terms["test_error_pct"] = terms.pop("error_pct")
+            rows += [{"beta": beta, "metric": name, "value": value} for name, value in terms.items()]
+    return pd.DataFrame(rows)
+
+
+def authors_table(dataset: str = "mnist") -> pd.DataFrame:
+    """The paper's table: columns beta, metric, value, sd, n."""
+    table = reference.table("paper")
+    return table[table["dataset"] == dataset]
+
+
+def mnist_latent(runs: list[Path]) -> Figure:
+    panels = {}
+    for beta, run in by_beta(runs).items():
+        if beta in PANELS:
+            arrays = record.arrays(run)
+            prior = record.experiment_of(run).build_prior()
+            panels[rf"$\beta = {beta:g}$"] = (arrays["z"], arrays["labels"].long(), prior)
+    return compare.latent_panels(panels, limit=24)
+
+
+@torch.no_grad()
+def mnist_grids(runs: list[Path]) -> Figure:
+    panels = {}
+    for beta, run in by_beta(runs).items():
+        if beta in PANELS:
+            model = checkpoint.load_weights(record.experiment_of(run), run / "model.safetensors")
+            panels[rf"$\beta = {beta:g}$"] = model.decode(explain.grid(limit=15, step=2.5))
+    return compare.grid_panels(panels, limit=15)
+
+
+def _curves(runs: list[Path]) -> tuple[Mapping[float, pd.DataFrame], Mapping[float, pd.DataFrame]]:
+    chosen = by_beta(runs)
+    histories = {beta: pd.read_csv(run / "history.csv") for beta, run in chosen.items()}
+    curves = {beta: reference.curve(record.experiment_of(run)) for beta, run in chosen.items()}
+    return histories, {beta: curve for beta, curve in curves.items() if curve is not None}
+
+
+def mnist_error_curves(runs: list[Path]) -> Figure:
+    return compare.error_curves(*_curves(runs))
+
+
+def mnist_term_curves(runs: list[Path]) -> Figure:
+    return compare.term_curves(*_curves(runs))
+
+
+def mnist_table(runs: list[Path]) -> Figure:
+    here = metrics_of(runs)
+    panels = {"test_error_pct": "test error (%)", "kl": "KL (nats)", "negative_ssim": "negative SSIM"}
+    authors = {AUTHORS_20: authors_at(20, sorted(here["beta"].unique())), AUTHORS_100: authors_table()}
+    return compare.against(panels, here, authors)
+
+
+def mnist_explained(runs: list[Path]) -> Figure:
+    here = metrics_of(runs)
+    panels = {
+        "center_error_pct": "center error (%)",
+        "purity_pct": "purity (%)",
+        "generation_error_pct": "generation error (%)",
+        "v_nat": "V-nat (nats)",
+        "cardinality_mean": "cardinality",
+    }
+    means = here.groupby("metric")["value"].mean()
+    floors = {
+        "center_error_pct": means["center_error_floor_pct"],
+        "generation_error_pct": means["judge_error_pct"],
+    }
+    return compare.against(panels, here, floors=floors)
+
+
+def _by_distance(runs: list[Path]) -> dict[float, Path]:
+    distances = [(record.experiment_of(run).distance, run) for run in runs]
+    return dict(sorted((distance, run) for distance, run in distances if distance is not None))
+
+
+def design_latent(runs: list[Path]) -> Figure:
+    panels = {}
+    for distance, run in _by_distance(runs).items():
+        arrays, prior = record.arrays(run), record.experiment_of(run).build_prior()
+        panels[f"$r = {distance:g}$"] = (arrays["z"], arrays["labels"].long(), prior)
+    return compare.latent_panels(panels, limit=24)
+
+
+def design_paths(runs: list[Path]) -> Figure:
+    return compare.image_rows(
+        {f"$r = {distance:g}$": record.arrays(run)["path"].float() for distance, run in _by_distance(runs).items()}
+    )
+
+
+def design_diversity(runs: list[Path]) -> Figure:
+    panels = {"path_negative_ssim": "negative SSIM between centers", "center_error_pct": "center error (%)"}
+    return compare.against(panels, metrics_of(list(_by_distance(runs).values())), by="distance")
+
+
+FIGURES: dict[str, tuple[str, Callable[[list[Path]], Figure]]] = {
+    "mnist-latent": ("beta", mnist_latent),
+    "mnist-grids": ("beta", mnist_grids),
+    "mnist-error-curves": ("beta", mnist_error_curves),
+    "mnist-term-curves": ("beta", mnist_term_curves),
+    "mnist-table": ("beta", mnist_table),
+    "mnist-explained": ("beta", mnist_explained),
+    "design-latent": ("prior_design", design_latent),
+    "design-paths": ("prior_design", design_paths),
+    "design-diversity": ("prior_design", design_diversity),
+}

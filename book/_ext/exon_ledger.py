@@ -1,0 +1,88 @@
+"""The ledger: every number of the paper's table beside the one found here, misses included."""
+
+import pandas as pd
+from docutils import nodes
+from exon_figures import authors_at, authors_table, metrics_of
+from exon_runs import logger, origin, runs_of
+from sphinx.util.docutils import SphinxDirective
+
+FORMS = {"test_error_pct": ".2f", "kl": ".3f", "negative_ssim": ".3f"}
+HEADS = (
+    "β",
+    "here",
+    "seeds",
+    "authors, same epoch",
+    "difference",
+    "authors, epoch 100",
+    "difference",
+    "same epoch: within 2 sd",
+)
+
+
+class Ledger(SphinxDirective):
+    """{ledger} GRID::METRIC: a table over beta; the spread is the standard deviation over seeds where there are several."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        name, _, metric = self.arguments[0].partition("::")
+        runs = runs_of(self, name)
+        if metric not in FORMS or not runs:
+            logger.warning("%s: no such ledger", self.arguments[0], location=self.get_location())
+            return []
+        epochs = max(len(pd.read_csv(run / "history.csv")) for run in runs)
+        rows = ledger(metrics_of(runs), metric, epochs)
+        return [table(HEADS, rows), origin(name)]
+
+
+def ledger(metrics: pd.DataFrame, metric: str, epochs: int) -> list[list[str]]:
+    """The rows of the table, as text.
+
+    The only spread there is comes from the beta that was run with several seeds; differences at every beta are measured by it.
+    """
+    form = FORMS[metric]
+    here = metrics[metrics["metric"] == metric].groupby("beta")["value"].agg(["mean", "std", "count"])
+    spread = here["std"].max()
+    betas = here.index.tolist()
+    early = _series(authors_at(epochs, betas), metric)
+    late = _series(authors_table(), metric)
+    rows = []
+    for beta, (mean, sd, count) in here.iterrows():
+        ours = format(mean, form) + (f" ± {sd:{form}}" if count > 1 else "")
+        gap = mean - early[beta] if beta in early else None
+        within = "–" if gap is None or pd.isna(spread) else "yes" if abs(gap) <= 2 * spread else "no"
+        rows.append(
+            [
+                f"{beta:g}",
+                ours,
+                str(int(count)),
+                _or_dash(early.get(beta), form),
+                _or_dash(gap, "+" + form),
+                _or_dash(late.get(beta), form),
+                _or_dash(mean - late[beta] if beta in late else None, "+" + form),
+                within,
+            ]
+        )
+    return rows
+
+
+def _series(table: pd.DataFrame, metric: str) -> dict[float, float]:
+    chosen = table[table["metric"] == metric]
+    return dict(zip(chosen["beta"], chosen["value"], strict=True))
+
+
+def _or_dash(value: float | None, form: str) -> str:
+    return "–" if value is None else format(value, form).replace("-", "−")
+
+
+def table(heads: tuple[str, ...], rows: list[list[str]]) -> nodes.table:
+    """A docutils table of plain text."""
+    group = nodes.tgroup(cols=len(heads))
+    group += [nodes.colspec(colwidth=1) for _ in heads]
+    group += nodes.thead("", _row(heads))
+    group += nodes.tbody("", *map(_row, rows))
+    return nodes.table("", group, classes=["ledger"])
+
+
+def _row(cells: "tuple[str, ...] | list[str]") -> nodes.row:
+    return nodes.row("", *(nodes.entry("", nodes.paragraph("", cell)) for cell in cells))

@@ -1,0 +1,65 @@
+"""Finding the records that a page speaks of, and noting them as what the page depends on."""
+
+import subprocess
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+from exon import grid
+
+logger = logging.getLogger(__name__)
+
+
+def locate(self: "SphinxRole | SphinxDirective", run: str, name: str) -> Path | None:
+    """The file of a run, noted as a dependency of the page; None, with a warning, if it is not there."""
+    path = Path(self.env.srcdir) / "results" / run.replace("{profile}", self.config.exon_profile) / name
+    self.env.note_dependency(str(path))
+    if path.is_file():
+        return path
+    logger.warning("there is no %s", path.relative_to(self.env.srcdir), location=self.get_location())
+    return None
+
+
+def formatted(value: float, form: str) -> str:
+    """format(value, form), where the form may end with a unit: ".2f %"."""
+    form, space, unit = form.partition(" ")
+    return format(value, form) + space.replace(" ", "\u00a0") + unit
+
+
+def runs_of(self: "SphinxRole | SphinxDirective", name: str) -> list[Path]:
+    """The folders of a grid's finished runs, noted as dependencies of the page; a warning if there is none."""
+    runs = [run for run in grid.load(name) if run.done]
+    self.env.note_dependency(str(grid.find(name)))
+    for run in runs:
+        self.env.note_dependency(str(Path(self.env.srcdir) / run.folder / "run.json"))
+    if not runs:
+        logger.warning("no run of the grid %r is finished", name, location=self.get_location())
+    return [Path(self.env.srcdir) / run.folder for run in runs]
+
+
+def origin(name: str) -> nodes.paragraph:
+    """Which runs of a grid a figure or table was made from, and the command that runs them again."""
+    runs = grid.load(name)
+    done = [run for run in runs if run.done]
+    epochs = sorted({run.experiment.epochs for run in done})
+    count = f"{len(done)} of {len(runs)} runs" if len(done) < len(runs) else f"all {len(runs)} runs"
+    text = f"From {count} of the grid {name}: profile {runs[0].experiment.profile}, {'/'.join(map(str, epochs))} epochs. Again: "
+    command = f"python -m exon sweep {name}"
+    return nodes.paragraph("", "", nodes.Text(text), nodes.literal(command, command), classes=["record"])
+
+
+def made_here(path: Path) -> bool:
+    """Whether a record is newer than what git has stored: changed, or not tracked at all."""
+    try:
+        tracked = subprocess.run(
+            ["git", "ls-files", "--error-unmatch", path.name], cwd=path.parent, capture_output=True
+        )
+        changed = subprocess.run(
+            ["git", "diff", "--quiet", "HEAD", "--", path.name], cwd=path.parent, capture_output=True
+        )
+    except OSError:
+        return False
+    in_repository = tracked.returncode in (0, 1)
+    return in_repository and (tracked.returncode == 1 or changed.returncode == 1)

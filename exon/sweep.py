@@ -1,0 +1,94 @@
+"""Running a grid: Snakemake does the work, one job for each run; this adds the plan and the options."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from exon import grid, record
+from exon.errors import UserError
+from exon.experiment import Experiment
+
+SLURM_PROFILE = Path("profiles/slurm")
+
+
+def plan(runs: list[grid.Run], results: Path = Path("results")) -> pd.DataFrame:
+    """What is done and what is left of a grid: one row for each run.
+
+    Columns: run; state ("done", "epoch 3 of 20" from its checkpoint, or "to do"); minutes left on one thread and megabytes,
+    both measured on stored runs of the same notebook, the minutes on those with the same data, width and SCI; NaN where
+    there are none.
+    """
+    stored = [path.parent for path in results.glob("*/*/*/run.json")]
+    rows = []
+    for run in runs:
+        epochs = run.experiment.epochs - (run.experiment.epochs if run.done else _finished_epochs(run))
+        state = "done" if run.done else "to do"
+        if not run.done and epochs < run.experiment.epochs:
+            state = f"epoch {run.experiment.epochs - epochs} of {run.experiment.epochs}"
+        of_notebook = [folder for folder in stored if folder.parent.name == run.notebook]
+        paces = [_pace(f) for f in of_notebook if _key(record.experiment_of(f)) == _key(run.experiment)]
+        sizes = [sum(path.stat().st_size for path in folder.iterdir()) / 1e6 for folder in of_notebook]
+        minutes = 0.0 if run.done else epochs * pd.Series(paces, dtype=float).median()
+        megabytes = 0.0 if run.done else pd.Series(sizes, dtype=float).median()
+        rows.append({"run": run.folder.as_posix(), "state": state, "minutes": minutes, "megabytes": megabytes})
+    return pd.DataFrame(rows)
+
+
+def run(name: str, profile: str | None, jobs: int, executor: str, book: bool) -> int:
+    """Run what is left of a grid; returns Snakemake's exit code, not 0 if a run failed.
+
+    Finished runs stay, an interrupted one goes on from its checkpoint, and a failed one does not stop the others: its
+    log is shown.
+
+    Args:
+        jobs: how many runs at a time.
+        executor: "local", or "slurm" for the cluster that profiles/slurm describes.
+
+    Raises:
+        UserError: Snakemake is not installed, or the executor is not known.
+    """
+    if executor not in ("local", "slurm"):
+        raise UserError(f"executor = {executor!r} is not known: give local or slurm.")
+    if importlib.util.find_spec("snakemake") is None:
+        raise UserError('A sweep needs Snakemake: install it with `pip install -e ".[sweep]"`.')
+    config = [f"grid={name}", *([f"profile={profile}"] if profile else [])]
+    where = ["--cores", str(jobs)]
+    if executor == "slurm":
+        where = ["--executor", "slurm", "--jobs", str(jobs), "--workflow-profile", SLURM_PROFILE.as_posix()]
+    options = [
+        "--keep-going",
+        "--rerun-incomplete",
+        "--rerun-triggers",
+        "mtime",
+        "--nolock",
+        "--show-failed-logs",
+        "--quiet",
+        "host",
+        "reason",
+    ]
+    command = [sys.executable, "-m", "snakemake", "book" if book else "all", *where, *options, "--config", *config]
+    return subprocess.run(command, check=False).returncode
+
+
+def _key(experiment: Experiment) -> tuple[object, ...]:
+    e = experiment
+    return e.dataset, e.source, e.width, e.use_sci, e.classes, e.batch_size
+
+
+def _pace(folder: Path) -> float:
+    """Minutes of one thread for an epoch of a stored run."""
+    content = record.read(folder)
+    threads = record.training_provenance(content)["threads"]
+    return float(content["metrics"]["seconds"]) / 60 * threads / content["experiment"]["epochs"]
+
+
+def _finished_epochs(run: grid.Run) -> int:
+    path = record.work_folder(run.folder) / "checkpoint.pt"
+    try:
+        return len(torch.load(path, map_location="cpu", weights_only=True)["history"])
+    except Exception:  # none yet, or damaged: `exon run` says so when it comes to it
+        return 0
