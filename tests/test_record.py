@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
-from exon import checkpoint, record, reference
+from exon import checkpoint, record, reference, train
 from exon.errors import UserError
 from exon.experiment import Experiment
 
@@ -63,23 +64,6 @@ def test_a_missing_record_is_named(tmp_path):
         record.read(tmp_path)
 
 
-def test_the_command_sets_only_what_differs():
-    e = Experiment.create(profile="cpu", beta=0.5, use_sci=False, seed=3)
-    expected = "python -m exon run mnist --profile cpu --set beta=0.5 --set use_sci=false --set seed=3 --out results/x"
-    assert record.command("mnist", e, "results/x") == expected
-
-
-def test_the_command_of_a_run_on_the_sample_sets_the_source_alone():
-    e = Experiment.create(profile="quick", source="sample")
-    assert record.command("mnist", e, "x") == "python -m exon run mnist --profile quick --set source=sample --out x"
-    assert record.command("mnist", Experiment.create(profile="smoke"), "x").count("--set") == 0
-
-
-def test_the_command_is_safe_for_a_shell():
-    e = Experiment.create(prior="line", distance=8.0, classes=(0, 1), profile="cpu")
-    assert "--set 'classes=[0, 1]'" in record.command("prior_design", e, "x")
-
-
 def test_the_work_folder_follows_the_run_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("EXON_WORK", str(tmp_path))
     assert record.work_folder(Path("results/cpu/mnist/a")) == tmp_path / "results/cpu/mnist/a"
@@ -115,3 +99,37 @@ def test_stored_records_are_complete_and_small():
         assert (run / "history.csv").is_file()
         assert len(pd.read_csv(run / "history.csv")) == content["experiment"]["epochs"]
     assert sum(path.stat().st_size for path in Path("results").rglob("*") if "smoke" not in path.parts) < 50e6
+
+
+def test_a_recalled_training_is_finished_and_the_same(stored, tiny, sample, fitted):
+    run = stored
+    record.recall_training(run)
+    again = train.fit(tiny, sample, record.work_folder(run) / "checkpoint.pt")
+    assert again.history == fitted.history
+    for name, tensor in fitted.model.state_dict().items():
+        assert torch.equal(tensor, again.model.state_dict()[name]), name
+    assert again.origin == record.read(run)["provenance"]
+
+
+def test_a_redrawn_record_keeps_where_it_was_trained(stored, tiny, sample):
+    first = record.read(stored)["provenance"]
+    for _ in range(2):
+        record.recall_training(stored)
+        again = train.fit(tiny, sample, record.work_folder(stored) / "checkpoint.pt")
+        record.save(stored, tiny, sample, again, {"kl": 1.0})
+        assert record.training_provenance(record.read(stored)) == first
+
+
+def test_a_run_without_weights_cannot_be_recalled(stored):
+    (stored / "model.safetensors").unlink()
+    with pytest.raises(UserError, match="does not hold the weights"):
+        record.recall_training(stored)
+
+
+def test_arrays_come_back(tmp_path, tiny, sample, fitted):
+    z = torch.randn(5, 2).half()
+    record.save(tmp_path / "run", tiny, sample, fitted, {"kl": 1.0}, keep_weights=False, arrays={"z": z})
+    assert torch.equal(record.arrays(tmp_path / "run")["z"], z)
+    (tmp_path / "run" / "arrays.safetensors").write_bytes(b"broken")
+    with pytest.raises(UserError, match=r"holds no arrays\.safetensors"):
+        record.arrays(tmp_path / "run")

@@ -30,13 +30,14 @@ def formatted(value: float, form: str) -> str:
 
 def runs_of(self: "SphinxRole | SphinxDirective", name: str) -> list[Path]:
     """The folders of a grid's finished runs, noted as dependencies of the page; a warning if there is none."""
-    runs = [run for run in grid.load(name) if run.done]
     self.env.note_dependency(str(grid.find(name)))
-    for run in runs:
-        self.env.note_dependency(str(Path(self.env.srcdir) / run.folder / "run.json"))
+    folders = [Path(self.env.srcdir) / run.folder for run in grid.load(name)]
+    for folder in folders:
+        self.env.note_dependency(str(folder / "run.json"))
+    runs = [folder for folder in folders if (folder / "run.json").is_file()]
     if not runs:
         logger.warning("no run of the grid %r is finished", name, location=self.get_location())
-    return [Path(self.env.srcdir) / run.folder for run in runs]
+    return runs
 
 
 def origin(name: str) -> nodes.paragraph:

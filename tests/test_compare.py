@@ -1,0 +1,77 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from exon import compare, plots, prior
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def test_means_and_deviations_are_drawn_over_the_seeds():
+    rows = [(1.0, "kl", 2.0), (1.0, "kl", 4.0), (10.0, "kl", 1.0), (1.0, "other", 9.0)]
+    here = pd.DataFrame(rows, columns=["beta", "metric", "value"])
+    authors = {"authors": pd.DataFrame([(1.0, "kl", 5.0)], columns=["beta", "metric", "value"])}
+    (axis,) = compare.against({"kl": "KL"}, here, authors, floors={"kl": 0.5}).axes
+    line, _, (bars,) = axis.containers[0]
+    np.testing.assert_allclose(line.get_xydata(), [[1, 3], [10, 1]])
+    low, high = bars.get_segments()[0][:, 1]
+    assert high - low == pytest.approx(2 * np.std([2, 4], ddof=1))
+    np.testing.assert_allclose(axis.lines[-2].get_xydata(), [[1, 5]])
+    assert axis.lines[-1].get_ydata()[0] == 0.5
+    assert axis.get_xscale() == "log"
+
+
+def test_a_sheet_lies_as_the_points_do():
+    images = -torch.ones(9, 1, 4, 4)
+    images[2] = 1.0  # first row from the top, last column
+    _, axis = plt.subplots()
+    plots.sheet(axis, images, limit=15)
+    (picture,) = axis.images
+    pixels = np.asarray(picture.get_array())
+    assert pixels[:4, 8:].min() == 1
+    assert pixels.sum() == 16
+    assert picture.get_extent() == [-22.5, 22.5, -22.5, 22.5]
+    assert picture.origin == "upper"
+
+
+def test_the_sheet_keeps_images_within_half_a_shade():
+    images = torch.rand(4, 1, 5, 5, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    _, axis = plt.subplots()
+    plots.sheet(axis, images, limit=1)
+    pixels = torch.from_numpy(np.asarray(axis.images[0].get_array()))
+    assert (pixels[:5, :5] - (images[0, 0] + 1) / 2).abs().max() <= 1 / 62 + 1e-6
+
+
+def test_authors_are_shown_over_the_same_epochs_only():
+    history = pd.DataFrame(
+        {"epoch": [1, 2], "test_error_pct": [9.0, 8.0], **{name: [1.0, 1.0] for name in compare.TERMS}}
+    )
+    authors = pd.DataFrame(
+        {"epoch": [1, 2, 3], "test_error_pct": [7.0, 6.0, 5.0], **{name: [1.0, 1.0, 1.0] for name in compare.TERMS}}
+    )
+    error = compare.error_curves({1.0: history}, {1.0: authors}).axes[0]
+    assert [line.get_xdata().max() for line in error.lines] == [2, 2]
+    for axis in compare.term_curves({1.0: history}, {1.0: authors}).axes:
+        assert [line.get_xdata().max() for line in axis.lines] == [2, 2]
+
+
+def test_panels_are_as_many_as_there_are_titles():
+    p = prior.line(4.0)
+    z, labels = torch.randn(20, 2), torch.arange(20) % 2
+    figure = compare.latent_panels(dict.fromkeys("abc", (z, labels, p)), limit=10)
+    shown = [axis for axis in figure.axes if axis.get_visible()]
+    assert [axis.get_title(loc="left") or axis.get_title() for axis in shown] == ["a", "b", "c"]
+
+
+def test_rows_of_images_keep_their_order():
+    images = torch.stack([torch.full((1, 3, 3), value) for value in (-1.0, 0.0, 1.0)])
+    (first, second) = compare.image_rows({"up": images, "down": images.flip(0)}).axes
+    np.testing.assert_allclose(np.asarray(first.images[0].get_array())[0, ::3], [-1, 0, 1])
+    np.testing.assert_allclose(np.asarray(second.images[0].get_array())[0, ::3], [1, 0, -1])
+    assert second.get_ylabel() == "down"
