@@ -3,6 +3,7 @@
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from exon import data, losses
@@ -111,3 +112,41 @@ def predicted_class(model: EXoN, z: Float[Tensor, "n d"], batch: int = 1000) -> 
     """argmax_k w_k(D(z)): the label that the classifier gives to the decoded point."""
     with evaluating(model):
         return torch.cat([F.softmax(model.classifier(model.decode(chunk)), 1).argmax(1) for chunk in z.split(batch)])
+
+
+def relabelled_error_pct(predicted: Int[Tensor, " n"], labels: Int[Tensor, " n"], num_classes: int) -> float:
+    """min over permutations pi of the share of images with pi(predicted) != label, in percent.
+
+    What a clustering that never saw a label gets wrong after its clusters are named in the best way.
+    """
+    pairs = torch.bincount(labels.cpu() * num_classes + predicted.cpu(), minlength=num_classes**2)
+    counts = pairs.reshape(num_classes, num_classes).numpy()
+    rows, columns = linear_sum_assignment(counts, maximize=True)
+    return 100 * (1 - float(counts[rows, columns].sum()) / len(labels))
+
+
+def component_spread(
+    z: Float[Tensor, "n d"], component: Int[Tensor, " n"], prior: GaussianMixturePrior
+) -> tuple[Float[Tensor, " k"], Float[Tensor, " k"]]:
+    """How the codes of each component lie against its prior: (distance, ratio).
+
+    distance_k = sqrt(mean_j (mean_kj - mu_kj)^2 / s2_kj), in standard deviations of the prior, and
+    ratio_k = mean_j var_kj / s2_kj; mean_k and var_k over the codes of component k. Codes drawn from the prior have 0 and 1.
+
+    Args:
+        component: (N,), the component of each code.
+
+    Returns:
+        (K,) each; NaN for a component with fewer than two codes.
+    """
+    distances, ratios = [], []
+    for k in range(prior.num_classes):
+        own = z[component == k]
+        if len(own) < 2:
+            distances.append(torch.tensor(torch.nan))
+            ratios.append(torch.tensor(torch.nan))
+            continue
+        shift = (own.mean(0) - prior.means[k]).square() / prior.variances[k]
+        distances.append(shift.mean().sqrt().cpu())
+        ratios.append((own.var(0) / prior.variances[k]).mean().cpu())
+    return torch.stack(distances), torch.stack(ratios)

@@ -19,8 +19,7 @@ def plan(runs: list[grid.Run], results: Path = Path("results")) -> pd.DataFrame:
     """What is done and what is left of a grid: one row for each run.
 
     Columns: run; state ("done", "epoch 3 of 20" from its checkpoint, or "to do"); minutes left on one thread and megabytes,
-    both measured on stored runs of the same notebook, the minutes on those with the same data, width and SCI; NaN where
-    there are none.
+    measured on stored runs with the same data, width, batch and SCI, and of the same notebook; NaN where there are none.
     """
     stored = [path.parent for path in results.glob("*/*/*/run.json")]
     rows = []
@@ -30,7 +29,7 @@ def plan(runs: list[grid.Run], results: Path = Path("results")) -> pd.DataFrame:
         if not run.done and epochs < run.experiment.epochs:
             state = f"epoch {run.experiment.epochs - epochs} of {run.experiment.epochs}"
         of_notebook = [folder for folder in stored if folder.parent.name == run.notebook]
-        paces = [_pace(f) for f in of_notebook if _key(record.experiment_of(f)) == _key(run.experiment)]
+        paces = [_pace(f) for f in stored if _key(record.experiment_of(f)) == _key(run.experiment)]
         sizes = [sum(path.stat().st_size for path in folder.iterdir()) / 1e6 for folder in of_notebook]
         minutes = 0.0 if run.done else epochs * pd.Series(paces, dtype=float).median()
         megabytes = 0.0 if run.done else pd.Series(sizes, dtype=float).median()

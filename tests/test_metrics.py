@@ -1,8 +1,11 @@
+import itertools
 import math
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from skimage.metrics import structural_similarity
 
 from exon import data, explain, losses, metrics, model, prior
@@ -98,3 +101,37 @@ def test_predicted_class_is_the_classifiers(fitted):
     with torch.no_grad():
         expected = fitted.model.eval().classify(fitted.model.decode(z)).argmax(1)
     assert torch.equal(metrics.predicted_class(fitted.model, z, batch=7), expected)
+
+
+@given(st.permutations(range(4)), st.integers(0, 2**31))
+def test_relabelling_forgives_any_renaming_of_clusters(permutation, seed):
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(0, 4, (50,), generator=generator)
+    noisy = torch.where(torch.rand(50, generator=generator) < 0.2, (labels + 1) % 4, labels)
+    renamed = torch.tensor(permutation)[noisy]
+    error = metrics.relabelled_error_pct(renamed, labels, 4)
+    assert error == pytest.approx(metrics.relabelled_error_pct(noisy, labels, 4))
+    plain = min(
+        100 * (torch.tensor(p)[renamed] != labels).double().mean().item() for p in itertools.permutations(range(4))
+    )
+    assert error == pytest.approx(plain)
+
+
+def test_codes_from_the_prior_lie_as_the_prior_does():
+    p = prior.one_hot(num_classes=3, latent_dim=4)
+    labels = torch.arange(3).repeat_interleave(20_000)
+    z = p.sample(labels, torch.Generator().manual_seed(0))
+    distance, ratio = metrics.component_spread(z, labels, p)
+    assert distance.max() < 0.03
+    assert (ratio - 1).abs().max() < 0.03
+    moved, narrow = metrics.component_spread(
+        (z - p.means[labels]) / 2 + p.means[labels] + 3 * p.variances[labels].sqrt(), labels, p
+    )
+    torch.testing.assert_close(moved, torch.full((3,), 3.0), atol=0.03, rtol=0)
+    torch.testing.assert_close(narrow, torch.full((3,), 0.25), atol=0.03, rtol=0)
+
+
+def test_an_empty_component_has_no_spread():
+    p = prior.line(4.0)
+    distance, ratio = metrics.component_spread(torch.randn(5, 2), torch.zeros(5, dtype=torch.long), p)
+    assert distance.isnan().tolist() == ratio.isnan().tolist() == [False, True]
