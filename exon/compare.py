@@ -120,9 +120,7 @@ def against(
     """
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(3.4 * columns, 3.1 * rows), layout="constrained", squeeze=False, sharex=True
-    )
+    figure, axes = plt.subplots(rows, columns, figsize=(3.4 * columns, 3.1 * rows), layout="constrained", squeeze=False)
     for axis in axes.flat[len(panels) :]:
         axis.set_visible(False)
     for axis, (metric, title) in zip(axes.flat, panels.items(), strict=False):
