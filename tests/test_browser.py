@@ -1,68 +1,23 @@
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
-
-PAGES = [
-    *(f"book/{name}.html" for name in ("index", "method", "mnist", "decisions", "reproduce", "api", "references")),
-    "results/quick/mnist/beta-1_seed-1/run.html",
-]
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+import yaml
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture(scope="module")
-def address(site):
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(browser, address):
-    """Open a page; returns it with its console errors and the requests that left the site."""
-    contexts = []
-
-    def open_page(path, width=1280, scheme="light"):
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        contexts.append(context)
-        page = context.new_page()
-        errors, outside = [], []
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("request", lambda r: None if r.url.startswith((address, "data:", "blob:")) else outside.append(r.url))
-        page.goto(address + path, wait_until="networkidle")
-        return page, errors, outside
-
-    yield open_page
-    for context in contexts:
-        context.close()
+def pages():
+    """The pages of the table of contents."""
+    contents = yaml.safe_load(Path("_toc.yml").read_text())
+    chapters = [chapter for part in contents["parts"] for chapter in part["chapters"]]
+    sections = [section for chapter in chapters for section in chapter.get("sections", [])]
+    files = [contents["root"], *(entry["file"] for entry in [*chapters, *sections] if "file" in entry)]
+    for entry in sections:
+        files += [str(path.with_suffix("")) for path in sorted(Path().glob(entry.get("glob", "-") + ".ipynb"))]
+    return [f"{file}.html" for file in files]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", pages())
 def test_pages_load_whole_and_alone(visit, path, width, scheme):
     page, errors, outside = visit(path, width, scheme)
     assert errors == []
@@ -88,7 +43,7 @@ def test_the_root_leads_to_the_front_page(visit):
 
 
 def test_a_number_tells_its_source(visit):
-    page, _, _ = visit("book/mnist.html")
+    page, _, _ = visit("book/index.html")
     title = page.locator("abbr.metric").first.get_attribute("title")
     assert title.endswith("in results/quick/mnist/beta-1_seed-1/run.json")
 

@@ -24,6 +24,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from docutils.parsers.rst.directives.images import Figure
 from exon_claims import CLAIMS
+from exon_explorer import write
 from exon_figures import FIGURES
 from exon_ledger import Ledger
 from exon_runs import formatted, locate, logger, made_here, origin, runs_of
@@ -200,6 +201,7 @@ def announce_sample(app: Sphinx, config: Any) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("exon_profile", os.environ.get("EXON_PROFILE", "quick"), "env")
     app.connect("config-inited", announce_sample)
+    app.connect("build-finished", write)
     app.add_role("metric", MetricRole())
     app.add_role("authors", AuthorsRole())
     app.add_role("over", OverRole())

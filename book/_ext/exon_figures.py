@@ -127,7 +127,10 @@ def design_latent(runs: list[Path]) -> Figure:
 
 def design_paths(runs: list[Path]) -> Figure:
     return compare.image_rows(
-        {f"$r = {distance:g}$": data.to_float(record.arrays(run)["path"]) for distance, run in _by_distance(runs).items()}
+        {
+            f"$r = {distance:g}$": data.to_float(record.arrays(run)["path"])
+            for distance, run in _by_distance(runs).items()
+        }
     )
 
 
