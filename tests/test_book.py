@@ -8,7 +8,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from bs4 import BeautifulSoup
 
-from exon import notebook, record
+from exon import notebook, record, reference
+from exon.experiment import Experiment
 
 RUN = Path("results/quick/mnist/beta-1_seed-1")
 
@@ -78,7 +79,7 @@ def test_pages_ask_no_outside_host_for_anything(site):
 def small_book(tmp_path):
     """Build a one-page book with the extension alone; returns its text and warnings."""
 
-    def build(page, results=RUN, profile="quick", changes=None):
+    def build(page, results=RUN, profile="quick", changes=None, kl_at=None):
         source = tmp_path / "source"
         run = source / "results" / "quick" / "mnist" / "beta-1_seed-1"
         shutil.copytree(results, run)
@@ -86,6 +87,14 @@ def small_book(tmp_path):
             content = json.loads((run / "run.json").read_text())
             changes(content)
             (run / "run.json").write_text(json.dumps(content))
+        for beta, kl in (kl_at or {}).items():
+            stored = Path(f"results/cpu/mnist/beta-{beta}_seed-1")
+            copy = source / stored
+            copy.mkdir(parents=True)
+            content = json.loads((stored / "run.json").read_text())
+            content["metrics"]["kl"] = kl
+            (copy / "run.json").write_text(json.dumps(content))
+            shutil.copy(stored / "history.csv", copy)
         (source / "index.md").write_text(f"# Page\n\n{page}\n")
         extension = str((Path.cwd() / "book" / "_ext").resolve())
         (source / "conf.py").write_text(
@@ -144,3 +153,69 @@ def test_a_run_on_the_whole_data_is_not_announced(small_book):
     html, warnings = small_book("{metric}`quick/mnist/beta-1_seed-1::kl:.2f`", changes=use_all)
     assert "small sample" not in html
     assert warnings == ""
+
+
+def test_a_claim_that_holds_is_plain_text_with_its_source(small_book):
+    html, warnings = small_book("{claim}`KL falls <kl-falls>`", kl_at={1: 7.0, 5: 4.0})
+    assert warnings == ""
+    (claim,) = BeautifulSoup(html, "html.parser").select("abbr.metric")
+    assert claim.text == "KL falls"
+    assert "grid beta" in claim["title"]
+
+
+def test_a_claim_that_fails_is_a_warning(small_book):
+    _, warnings = small_book("{claim}`KL falls <kl-falls>`", kl_at={1: 4.0, 5: 7.0})
+    assert "the claim 'kl-falls' does not hold any more" in warnings
+
+
+def test_a_statistic_over_runs_names_them(small_book):
+    html, warnings = small_book("{over}`max beta/*_seed-1::kl:.1f` {over}`n beta::kl:d`", kl_at={1: 4.0, 5: 7.0})
+    assert warnings == ""
+    largest, number = BeautifulSoup(html, "html.parser").select("abbr.metric")
+    assert (largest.text, number.text) == ("7.0", "2")
+    assert largest["title"] == "max of kl over beta-1_seed-1, beta-5_seed-1"
+
+
+def test_the_ledger_shows_both_differences(small_book):
+    html, warnings = small_book("```{ledger} beta::kl\n```", kl_at={1: 7.0, 5: 4.0})
+    assert warnings == ""
+    rows = [
+        [cell.text.strip() for cell in row.select("td")]
+        for row in BeautifulSoup(html, "html.parser").select("tbody tr")
+    ]
+    table = reference.table("paper").query("dataset == 'mnist' and metric == 'kl'").set_index("beta")["value"]
+    curve = reference.curve(Experiment.create(profile="paper", beta=1.0)).set_index("epoch").loc[20]
+    same_epoch = curve["test_kl_label"] + curve["test_kl_latent"]
+    signed = "{:+.3f}".format
+    expected = [
+        "1",
+        "7.000",
+        "1",
+        f"{same_epoch:.3f}",
+        signed(7 - same_epoch),
+        f"{table[1.0]:.3f}",
+        signed(7 - table[1.0]),
+    ]
+    assert [cell.replace("−", "-") for cell in rows[0]] == [*expected, "–"]
+    assert len(rows) == 2
+
+
+@pytest.mark.parametrize(
+    ("page", "complaint"),
+    [
+        ("{claim}`KL falls <nothing>`", "there is no claim 'nothing'"),
+        ("{over}`max beta::nothing:.1f`", "no such number"),
+        ("{over}`sd beta/*_seed-1::kl:.1f`", "over 1 runs: no such number"),
+        ("```{plot} nothing\n:alt: x\n```", "nothing: no such plot"),
+        ("```{plot} mnist-table\n```", "no :alt: given"),
+        ("```{ledger} beta::nothing\n```", "no such ledger"),
+    ],
+)
+def test_what_cannot_be_said_of_several_runs_is_a_warning(small_book, page, complaint):
+    _, warnings = small_book(page, kl_at={1: 7.0})
+    assert complaint in warnings
+
+
+def test_a_grid_without_runs_is_a_warning(small_book):
+    _, warnings = small_book("```{plot} mnist-table\n:alt: x\n```")
+    assert "no run of the grid 'beta' is finished" in warnings

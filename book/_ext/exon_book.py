@@ -177,7 +177,7 @@ class Plot(Figure, SphinxDirective):
         self.arguments[0] = "/" + target.relative_to(self.env.srcdir).as_posix()
         self.options.setdefault("class", []).append("dark-light")
         (node, *messages) = super().run()
-        node += nodes.legend("", origin(grid_name))
+        node += nodes.legend("", origin(grid_name, runs))
         return [node, *messages]
 
 

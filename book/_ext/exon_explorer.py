@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 from exon_figures import by_beta
+from exon_runs import finished
 from sphinx.application import Sphinx
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from exon import checkpoint, grid, record
+from exon import checkpoint, record
 from exon.model import EXoN
 
 POINTS = 2000  # test images on the map
@@ -85,8 +86,8 @@ def write(app: Sphinx, exception: Exception | None) -> None:
         return
     folder = Path(app.outdir) / "explorer"
     folder.mkdir(exist_ok=True)
-    runs = [Path(app.srcdir) / run.folder for run in grid.load("beta") if run.done]
-    chosen = {beta: run for beta, run in by_beta(runs).items() if (run / "model.safetensors").exists()}
+    runs = by_beta(finished("beta", Path(app.srcdir)))
+    chosen = {beta: run for beta, run in runs.items() if (run / "model.safetensors").exists()}
     entries = []
     for beta, run in chosen.items():
         content, entry = export(run)

@@ -32,7 +32,7 @@ class Ledger(SphinxDirective):
             return []
         epochs = max(len(pd.read_csv(run / "history.csv")) for run in runs)
         rows = ledger(metrics_of(runs), metric, epochs)
-        return [table(HEADS, rows), origin(name)]
+        return [table(HEADS, rows), origin(name, runs)]
 
 
 def ledger(metrics: pd.DataFrame, metric: str, epochs: int) -> list[list[str]]:

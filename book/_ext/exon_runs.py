@@ -7,7 +7,7 @@ from docutils import nodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-from exon import grid
+from exon import grid, record
 
 logger = logging.getLogger(__name__)
 
@@ -28,23 +28,27 @@ def formatted(value: float, form: str) -> str:
     return format(value, form) + space.replace(" ", "\u00a0") + unit
 
 
+def finished(name: str, root: Path) -> list[Path]:
+    """The folders, below the book's root, of a grid's runs that have a record."""
+    return [folder for run in grid.load(name) if ((folder := root / run.folder) / "run.json").is_file()]
+
+
 def runs_of(self: "SphinxRole | SphinxDirective", name: str) -> list[Path]:
     """The folders of a grid's finished runs, noted as dependencies of the page; a warning if there is none."""
+    root = Path(self.env.srcdir)
     self.env.note_dependency(str(grid.find(name)))
-    folders = [Path(self.env.srcdir) / run.folder for run in grid.load(name)]
-    for folder in folders:
-        self.env.note_dependency(str(folder / "run.json"))
-    runs = [folder for folder in folders if (folder / "run.json").is_file()]
+    for run in grid.load(name):
+        self.env.note_dependency(str(root / run.folder / "run.json"))
+    runs = finished(name, root)
     if not runs:
         logger.warning("no run of the grid %r is finished", name, location=self.get_location())
     return runs
 
 
-def origin(name: str) -> nodes.paragraph:
+def origin(name: str, done: list[Path]) -> nodes.paragraph:
     """Which runs of a grid a figure or table was made from, and the command that runs them again."""
     runs = grid.load(name)
-    done = [run for run in runs if run.done]
-    epochs = sorted({run.experiment.epochs for run in done})
+    epochs = sorted({record.experiment_of(run).epochs for run in done})
     count = f"{len(done)} of {len(runs)} runs" if len(done) < len(runs) else f"all {len(runs)} runs"
     text = f"From {count} of the grid {name}: profile {runs[0].experiment.profile}, {'/'.join(map(str, epochs))} epochs. Again: "
     command = f"python -m exon sweep {name}"
