@@ -47,21 +47,6 @@ def grid_panels(panels: Mapping[str, Tensor], limit: float) -> Figure:
     return figure
 
 
-def image_rows(rows: Mapping[str, Tensor]) -> Figure:
-    """Images (M, 1, H, W) in [-1, 1], one row for each name, all rows of one length."""
-    height, width = next(iter(rows.values())).shape[2:]
-    length = len(next(iter(rows.values())))
-    figure, axes = plt.subplots(
-        len(rows), 1, figsize=(0.7 * length + 1, 0.72 * len(rows)), layout="constrained", squeeze=False
-    )
-    for axis, (name, images) in zip(axes[:, 0], rows.items(), strict=True):
-        strip = images[:, 0].permute(1, 0, 2).reshape(height, length * width)
-        axis.imshow(strip.cpu(), vmin=-1, vmax=1, interpolation="none")
-        axis.set(xticks=[], yticks=[], frame_on=False)
-        axis.set_ylabel(name, rotation=0, ha="right", va="center")
-    return figure
-
-
 def error_curves(histories: Mapping[float, pd.DataFrame], authors: Mapping[float, pd.DataFrame]) -> Figure:
     """Test error against the epoch, a panel for each beta, the authors' dashed over the same epochs."""
     columns = 4

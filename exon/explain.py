@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from exon.errors import UserError
+from exon.model import EXoN, evaluating
 from exon.prior import GaussianMixturePrior
 
 
@@ -57,6 +58,20 @@ def traverse(z: Float[Tensor, " d"], dimension: int, values: Float[Tensor, " m"]
 def perturb(z: Float[Tensor, "n d"], subspace: Bool[Tensor, " d"], noise: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
     """z + noise on the dimensions of the subspace, z elsewhere: the same noise can be put inside or outside of it."""
     return z + noise * subspace
+
+
+@torch.no_grad()
+def pixel_change(
+    model: EXoN, z: Float[Tensor, "n d"], subspace: Bool[Tensor, " d"], noise: Float[Tensor, "n d"], batch: int = 250
+) -> Float[Tensor, " n"]:
+    """mean over pixels of ( D(z + noise on the subspace) - D(z) )^2: how much a perturbation changes each image."""
+    with evaluating(model):
+        moved = perturb(z, subspace, noise)
+        changes = [
+            (model.decode(a) - model.decode(b)).square().flatten(1).mean(1)
+            for a, b in zip(moved.split(batch), z.split(batch), strict=True)
+        ]
+    return torch.cat(changes)
 
 
 def grid(limit: float = 15.0, step: float = 1.0) -> Float[Tensor, "m 2"]:

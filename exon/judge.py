@@ -84,6 +84,13 @@ def load(dataset: str) -> networks.Classifier:
 
 
 @torch.no_grad()
+def probabilities(judge: networks.Classifier, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
+    """The judge's probabilities of the labels for images in [-1, 1]."""
+    device = next(judge.parameters()).device
+    return torch.cat([judge(chunk.to(device)).softmax(1).cpu() for chunk in images.split(500)])
+
+
+@torch.no_grad()
 def error_pct(judge: networks.Classifier, images: Float[Tensor, "n c h w"], labels: Int[Tensor, " n"]) -> float:
     """Share of images in [-1, 1] that the judge does not call by their label, in percent."""
     device = next(judge.parameters()).device

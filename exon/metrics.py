@@ -1,8 +1,11 @@
 """Numbers that describe a trained model; all of them means over images, exact even for a partial last batch."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
+from scipy import stats
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
@@ -112,6 +115,16 @@ def predicted_class(model: EXoN, z: Float[Tensor, "n d"], batch: int = 1000) -> 
     """argmax_k w_k(D(z)): the label that the classifier gives to the decoded point."""
     with evaluating(model):
         return torch.cat([F.softmax(model.classifier(model.decode(chunk)), 1).argmax(1) for chunk in z.split(batch)])
+
+
+def geometric_ratio(
+    above: Float[Tensor, " n"], below: Float[Tensor, " n"], level: float = 0.95
+) -> tuple[float, float, float]:
+    """exp of the mean of log(above / below) over pairs, with Student's t interval of that mean: (ratio, low, high)."""
+    logs = (above.double().log() - below.double().log()).cpu()
+    half = stats.t.ppf((1 + level) / 2, len(logs) - 1) * logs.std().item() / len(logs) ** 0.5
+    mean = logs.mean().item()
+    return math.exp(mean), math.exp(mean - half), math.exp(mean + half)
 
 
 def relabelled_error_pct(predicted: Int[Tensor, " n"], labels: Int[Tensor, " n"], num_classes: int) -> float:

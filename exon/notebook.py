@@ -21,7 +21,7 @@ from exon.experiment import Experiment
 from exon.files import atomic_path, check_writable
 
 NOTEBOOKS = Path("notebooks")
-NOT_OF_THE_EXPERIMENT = ("out", "keep_weights")
+NOT_OF_THE_EXPERIMENT = {"out": str, "keep_weights": bool, "inception_weights": str | None}
 
 
 def run(notebook: str, parameters: dict[str, Any], out: Path, force: bool = False) -> Path:
@@ -118,8 +118,8 @@ def check(source: Path, parameters: dict[str, Any]) -> Experiment:
         if name not in defaults or name == "out":
             names = ", ".join(name for name in defaults if name != "out")
             raise UserError(f"{name!r} is not a parameter of {source}: its parameters are {names}.")
-        if name in NOT_OF_THE_EXPERIMENT and type(value) is not type(defaults[name]):
-            raise UserError(f"{name} = {value!r} is not accepted: give a {type(defaults[name]).__name__}.")
+        if name in NOT_OF_THE_EXPERIMENT and not isinstance(value, kind := NOT_OF_THE_EXPERIMENT[name]):
+            raise UserError(f"{name} = {value!r} is not accepted: give a {getattr(kind, '__name__', kind)}.")
     settings = {**defaults, **parameters}
     return Experiment.create(**{name: value for name, value in settings.items() if name not in NOT_OF_THE_EXPERIMENT})
 

@@ -1,6 +1,6 @@
 """One function per figure of the paper; each takes tensors and returns a matplotlib Figure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import matplotlib.pyplot as plt
@@ -157,6 +157,61 @@ def sheet(axis: Axes, images: Tensor, limit: float) -> None:
     picture = ((picture.cpu().clamp(-1, 1) + 1) * 15.5).round() / 31
     edge = limit + limit / (side - 1)
     axis.imshow(picture, vmin=0, vmax=1, extent=(-edge, edge, -edge, edge), interpolation="none")
+
+
+def image_rows(rows: Mapping[str, Tensor]) -> Figure:
+    """Images (M, C, H, W) in [-1, 1], one row for each name, all rows of one length."""
+    length = len(next(iter(rows.values())))
+    figure, axes = plt.subplots(
+        len(rows), 1, figsize=(0.7 * length + 1, 0.72 * len(rows)), layout="constrained", squeeze=False
+    )
+    for axis, (name, images) in zip(axes[:, 0], rows.items(), strict=True):
+        strip = ((images.cpu().clamp(-1, 1) + 1) / 2).permute(2, 0, 3, 1).flatten(1, 2)  # (H, M * W, C)
+        axis.imshow(strip, vmin=0, vmax=1, interpolation="none")
+        axis.set(xticks=[], yticks=[], frame_on=False)
+        axis.set_ylabel(name, rotation=0, ha="right", va="center")
+    return figure
+
+
+def v_nat_bars(v_nat: Tensor, delta: float = 1.0) -> Figure:
+    """V-nat of one class (d,), dimension by dimension and sorted, with the threshold of the activated subspace."""
+    figure, axes = plt.subplots(2, 1, figsize=(8, 5), layout="constrained", sharey=True)
+    for axis, values, title in zip(
+        axes, (v_nat, v_nat.sort().values), ("latent dimension", "dimensions in order of V-nat"), strict=True
+    ):
+        axis.bar(range(len(values)), values.cpu().numpy(), width=1, color=COLORS[0])
+        axis.axhline(delta, color=GREY, linewidth=0.8, linestyle="--")
+        axis.set(xlabel=title, ylabel="V-nat (nats)", xlim=(-1, len(values)))
+    return figure
+
+
+def v_nat_classes(v_nat: Tensor, names: Sequence[str]) -> Figure:
+    """V-nat of every class (K, d), one strip of bars under the other."""
+    figure, axes = plt.subplots(
+        len(names), 1, figsize=(8, 0.9 * len(names)), layout="constrained", sharex=True, sharey=True, squeeze=False
+    )
+    for axis, values, name in zip(axes[:, 0], v_nat, names, strict=True):
+        axis.bar(range(len(values)), values.cpu().numpy(), width=1, color=COLORS[0])
+        axis.set_ylabel(name, rotation=0, ha="right", va="center")
+        axis.set(xlim=(-1, v_nat.shape[1]))
+    axes[-1, 0].set_xlabel("latent dimension")
+    return figure
+
+
+def correlation(matrix: Tensor, names: Sequence[str]) -> Figure:
+    """A correlation matrix (K, K), the lower triangle with its numbers."""
+    figure, axis = plt.subplots(figsize=(7, 6), layout="constrained")
+    values = matrix.cpu().numpy()
+    shown = np.ma.masked_array(values, np.triu(np.ones_like(values, dtype=bool)))
+    axis.imshow(shown, cmap="viridis", vmin=0, vmax=1)
+    for i in range(len(names)):
+        for j in range(i):
+            shade = "black" if values[i, j] > 0.6 else "white"
+            axis.text(j, i, f"{values[i, j]:.2f}", ha="center", va="center", color=shade, fontsize=9)
+    axis.set_xticks(range(len(names) - 1), names[:-1], rotation=45, ha="right")
+    axis.set_yticks(range(1, len(names)), names[1:])
+    axis.spines[:].set_visible(False)
+    return figure
 
 
 def mark_centers(axis: Axes, prior: GaussianMixturePrior, names: Sequence[str] | None = None) -> None:

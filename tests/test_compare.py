@@ -69,9 +69,26 @@ def test_panels_are_as_many_as_there_are_titles():
     assert [axis.get_title(loc="left") or axis.get_title() for axis in shown] == ["a", "b", "c"]
 
 
-def test_rows_of_images_keep_their_order():
-    images = torch.stack([torch.full((1, 3, 3), value) for value in (-1.0, 0.0, 1.0)])
-    (first, second) = compare.image_rows({"up": images, "down": images.flip(0)}).axes
-    np.testing.assert_allclose(np.asarray(first.images[0].get_array())[0, ::3], [-1, 0, 1])
-    np.testing.assert_allclose(np.asarray(second.images[0].get_array())[0, ::3], [1, 0, -1])
+def test_rows_of_images_keep_their_order_and_colours():
+    red = torch.tensor([1.0, -1.0, -1.0]).view(3, 1, 1).expand(3, 3, 3)
+    images = torch.stack([-torch.ones(3, 3, 3), torch.zeros(3, 3, 3), red])
+    (first, second) = plots.image_rows({"up": images, "down": images.flip(0)}).axes
+    np.testing.assert_allclose(np.asarray(first.images[0].get_array())[0, ::3], [[0, 0, 0], [0.5] * 3, [1, 0, 0]])
+    np.testing.assert_allclose(np.asarray(second.images[0].get_array())[0, ::3], [[1, 0, 0], [0.5] * 3, [0, 0, 0]])
     assert second.get_ylabel() == "down"
+
+
+def test_bars_show_every_dimension_and_in_order():
+    values = torch.tensor([3.0, 0.0, 1.5])
+    plain, ordered = plots.v_nat_bars(values).axes
+    assert [bar.get_height() for bar in plain.patches] == [3.0, 0.0, 1.5]
+    assert [bar.get_height() for bar in ordered.patches] == [0.0, 1.5, 3.0]
+    strips = plots.v_nat_classes(torch.stack([values, 2 * values]), ["a", "b"]).axes
+    assert [bar.get_height() for bar in strips[1].patches] == [6.0, 0.0, 3.0]
+
+
+def test_the_correlation_matrix_shows_each_pair_once():
+    matrix = torch.tensor([[1.0, 0.25, 0.5], [0.25, 1.0, 0.75], [0.5, 0.75, 1.0]])
+    axis = plots.correlation(matrix, ["a", "b", "c"]).axes[0]
+    shown = {(text.get_position(), text.get_text()) for text in axis.texts}
+    assert shown == {((0, 1), "0.25"), ((0, 2), "0.50"), ((1, 2), "0.75")}

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from exon import explain, prior
 from exon.errors import UserError
+from exon.model import evaluating
 
 
 def test_v_nat_is_the_log_mean_ratio_of_widths():
@@ -70,3 +71,15 @@ def test_the_grid_lies_as_an_image_shows_it():
     assert points[1].tolist() == [-14, 15]
     assert points[-1].tolist() == [15, -15]
     assert len(points.unique(dim=0)) == 961
+
+
+def test_only_noise_inside_the_subspace_changes_the_image(fitted):
+    z = torch.randn(7, 2)
+    noise = torch.randn(7, 2)
+    none, both = torch.zeros(2, dtype=torch.bool), torch.ones(2, dtype=torch.bool)
+    assert explain.pixel_change(fitted.model, z, none, noise, batch=3).tolist() == [0] * 7
+    with torch.no_grad(), evaluating(fitted.model):
+        difference = fitted.model.decode(z + noise) - fitted.model.decode(z)
+    torch.testing.assert_close(
+        explain.pixel_change(fitted.model, z, both, noise, batch=3), difference.square().mean((1, 2, 3))
+    )

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 from skimage.metrics import structural_similarity
 
 from exon import data, explain, losses, metrics, model, prior
@@ -135,3 +136,11 @@ def test_an_empty_component_has_no_spread():
     p = prior.line(4.0)
     distance, ratio = metrics.component_spread(torch.randn(5, 2), torch.zeros(5, dtype=torch.long), p)
     assert distance.isnan().tolist() == ratio.isnan().tolist() == [False, True]
+
+
+def test_a_geometric_ratio_has_the_interval_of_its_logarithms():
+    above = torch.tensor([2.0, 4.0, 8.0])
+    ratio, low, high = metrics.geometric_ratio(above, torch.ones(3))
+    assert ratio == pytest.approx(4)
+    half = stats.t.ppf(0.975, 2) * math.log(2) / math.sqrt(3)
+    assert (low, high) == pytest.approx((4 * math.exp(-half), 4 * math.exp(half)))

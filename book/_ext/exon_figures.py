@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from exon import checkpoint, compare, data, explain, record, reference
+from exon import checkpoint, compare, data, explain, plots, record, reference
 from exon.experiment import Experiment
 
 PANELS = (0.1, 0.5, 5.0, 50.0)
@@ -126,7 +126,7 @@ def design_latent(runs: list[Path]) -> Figure:
 
 
 def design_paths(runs: list[Path]) -> Figure:
-    return compare.image_rows(
+    return plots.image_rows(
         {
             f"$r = {distance:g}$": data.to_float(record.arrays(run)["path"])
             for distance, run in _by_distance(runs).items()
