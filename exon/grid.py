@@ -1,12 +1,14 @@
-"""A grid of runs, declared in notebooks/grids/<name>.yaml: which notebook, at which settings.
+"""A grid of runs, declared in notebooks/grids/<name>.yaml: which notebook, at which settings::
 
-notebook: mnist
-profile: cpu
-runs:
-  - beta: [0.1, 1.0]     a list: one run for each level, crossed with the other lists of this item
-    seed: [1, 2]
-    labels: 50           a single value: the same for all runs of this item
-    name: b{beta}        the runs' names; left out, they are made of the lists: beta-0.1_seed-1
+    notebook: mnist
+    profile: cpu
+    runs:
+      - beta: [0.1, 1.0]     a list: one run for each level, crossed with the other lists of this item
+        seed: [1, 2]
+        labels: 50           a single value: the same for all runs of this item
+        name: b{beta}        the runs' names; left out, they are made of the lists: beta-0.1_seed-1
+
+The keys are parameters of the notebook.
 """
 
 import itertools
