@@ -65,7 +65,7 @@ def test_a_bad_grid_names_the_line(tmp_path, text, line, reason):
 
 
 def test_an_unknown_grid_is_named():
-    with pytest.raises(UserError, match=r"grid = 'nothing' is not known: give one of beta"):
+    with pytest.raises(UserError, match=r"grid = 'nothing' is not known: give one of .*beta"):
         grid.load("nothing")
 
 

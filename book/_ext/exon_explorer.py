@@ -1,7 +1,8 @@
 """What the page "Explore" runs in the browser: the decoders and classifiers of stored runs, and where test images lie.
 
-A network is written as 16-bit integers, each row of a weight matrix with its own scale (weight = integer * scale), batch
-normalisation folded into the layer before it. `manifest.json` names every tensor's place in the run's file.
+The decoder is written as it is, in 32-bit floats. The classifier, whose batch normalisation is folded into the layers before
+it, is written as 16-bit integers, each row of a weight matrix with its own scale (weight = integer * scale).
+`manifest.json` names every tensor's place in the run's file.
 """
 
 import json
@@ -58,16 +59,21 @@ def export(run: Path) -> tuple[bytes, dict[str, Any]]:
     for network, modules in layers(model).items():
         places[network] = []
         for module in modules:
-            scale, integers = quantize(module.weight)
-            places[network].append({"shape": list(module.weight.shape), "first": len(arrays)})
-            arrays += [scale, integers, module.bias.detach().numpy()]
+            place: dict[str, Any] = {"shape": list(module.weight.shape)}
+            tensors = {"weight": module.weight.detach().numpy(), "bias": module.bias.detach().numpy()}
+            if network == "classifier":
+                tensors["scale"], tensors["weight"] = quantize(module.weight)
+            for name, tensor in tensors.items():
+                place[name] = len(arrays)
+                arrays.append(tensor)
+            places[network].append(place)
     codes = record.arrays(run)
     z = (codes["z"][:POINTS].float() / CODE_UNIT).round().clamp(-32768, 32767).numpy().astype(np.int16)
     first = len(arrays)
     arrays += [z, codes["labels"][:POINTS].numpy()]
     content, offsets = pack(arrays)
     for place in (place for network in places.values() for place in network):
-        place["scale"], place["weight"], place["bias"] = offsets[place["first"] : place.pop("first") + 3]
+        place |= {name: offsets[index] for name, index in place.items() if name != "shape"}
     entry = {
         "beta": experiment.beta,
         "run": run.as_posix().split("results/", 1)[1],

@@ -18,11 +18,13 @@ export async function load(base, entry, unit) {
 function layer(buffer, { shape, scale, weight, bias }) {
   const rows = shape[0];
   const columns = shape.slice(1).reduce((product, size) => product * size, 1);
+  const biases = new Float32Array(buffer, bias, rows);
+  if (scale === undefined) return { shape, weight: new Float32Array(buffer, weight, rows * columns), bias: biases };
   const scales = new Float32Array(buffer, scale, rows);
   const integers = new Int16Array(buffer, weight, rows * columns);
   const values = new Float32Array(rows * columns);
   for (let i = 0; i < values.length; i++) values[i] = integers[i] * scales[(i / columns) | 0];
-  return { shape, weight: values, bias: new Float32Array(buffer, bias, rows) };
+  return { shape, weight: values, bias: biases };
 }
 
 // D(z): pixels in [-1, 1], 28 x 28, row by row.
