@@ -60,8 +60,5 @@ rule run:
     params:
         arguments=lambda wildcards: grid.arguments(RUNS[wildcards.folder]),
     threads: int(os.environ.get("OMP_NUM_THREADS", 1))
-    resources:
-        mem_mb=3000,
-        runtime="6h",
     shell:
         "OMP_NUM_THREADS={threads} {PYTHON} -m exon {params.arguments} > {log} 2>&1"

@@ -58,11 +58,8 @@ def restore(state: State, experiment: Experiment, path: Path) -> None:
         raise UserError(
             f"{path} is not a checkpoint that can be read ({type(error).__name__}): delete it to start anew."
         ) from error
-    if name := experiment.difference(stored):
-        raise UserError(
-            f"{path} belongs to another experiment ({name} = {getattr(stored, name)!r}, here {getattr(experiment, name)!r}): "
-            "delete it or choose another run folder."
-        )
+    if difference := experiment.difference(stored):
+        raise UserError(f"{path} belongs to another experiment ({difference}): delete it or choose another run folder.")
     state.model.load_state_dict(content["model"])
     for optimizer, stored_state in zip(state.optimizers, content["optimizers"], strict=True):
         optimizer.load_state_dict(stored_state)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from exon.plots import COLORS, GREY, mark_centers, scatter, sheet
+from exon.plots import COLORS, GREY, mark_centers, same_epochs, scatter, sheet
 from exon.prior import GaussianMixturePrior
 
 HERE, AUTHORS = COLORS[0], COLORS[6]
@@ -20,21 +20,17 @@ TERMS = {
 }
 
 
-def latent_panels(
-    panels: Mapping[str, tuple[Tensor, Tensor, GaussianMixturePrior]], limit: float | None = None
-) -> Figure:
+def latent_panels(panels: Mapping[str, tuple[Tensor, Tensor, GaussianMixturePrior]], limit: float) -> Figure:
     """Latent scatters beside each other: title -> (points (N, 2), labels (N,), prior), two panels in a row.
 
     Args:
-        limit: every panel shows [-limit, limit]^2; None fits each to its points.
+        limit: every panel shows [-limit, limit]^2.
     """
     figure, axes = _two_columns(len(panels))
     for axis, (title, (z, labels, prior)) in zip(axes, panels.items(), strict=True):
         scatter(axis, z, labels)
         mark_centers(axis, prior)
-        axis.set(title=title, aspect="equal")
-        if limit is not None:
-            axis.set(xlim=(-limit, limit), ylim=(-limit, limit))
+        axis.set(title=title, aspect="equal", xlim=(-limit, limit), ylim=(-limit, limit))
     return figure
 
 
@@ -59,7 +55,7 @@ def error_curves(histories: Mapping[float, pd.DataFrame], authors: Mapping[float
     for axis, (beta, history) in zip(axes.flat, histories.items(), strict=False):
         axis.plot(history["epoch"], history["test_error_pct"], color=HERE, label="here")
         if beta in authors:
-            shown = authors[beta][authors[beta]["epoch"] <= history["epoch"].max()]
+            shown = same_epochs(authors[beta], history)
             axis.plot(shown["epoch"], shown["test_error_pct"], color=AUTHORS, linestyle="--", label="authors")
         axis.set(title=rf"$\beta = {beta:g}$", ylim=(0, 20))
         axis.xaxis.get_major_locator().set_params(integer=True)
@@ -74,12 +70,12 @@ def error_curves(histories: Mapping[float, pd.DataFrame], authors: Mapping[float
 def term_curves(histories: Mapping[float, pd.DataFrame], authors: Mapping[float, pd.DataFrame]) -> Figure:
     """Reconstruction and the KL terms of the test images against the epoch, a line for each beta, the authors' dashed."""
     figure, axes = plt.subplots(1, 3, figsize=(10, 3.8), layout="constrained")
-    shades = plt.get_cmap("viridis")(np.linspace(0, 0.9, len(histories)))
+    shades = plt.get_cmap("viridis")(np.linspace(0.25, 0.9, len(histories)))
     for axis, (column, title) in zip(axes, TERMS.items(), strict=True):
         for shade, (beta, history) in zip(shades, histories.items(), strict=True):
             axis.plot(history["epoch"], history[column], color=shade, label=f"{beta:g}")
             if beta in authors:
-                shown = authors[beta][authors[beta]["epoch"] <= history["epoch"].max()]
+                shown = same_epochs(authors[beta], history)
                 axis.plot(shown["epoch"], shown[column], color=shade, linestyle="--")
         axis.set(title=title, xlabel="epoch")
         axis.xaxis.get_major_locator().set_params(integer=True)
@@ -120,7 +116,8 @@ def against(
         if floors and metric in floors:
             axis.axhline(floors[metric], color=GREY, linewidth=0.8, linestyle="-.", label="floor")
         axis.set(title=title, xlabel=by if by != "beta" else r"$\beta$")
-        axis.set_ylim(bottom=min(0, axis.get_ylim()[0]))
+        low, high = axis.get_ylim()
+        axis.set_ylim(min(0, low), 1.05 * high)
         if by == "beta":
             axis.set_xscale("log")
     handles = {

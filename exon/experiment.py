@@ -131,8 +131,12 @@ class Experiment(BaseModel):
             raise UserError(_sentence(error)) from None
 
     def difference(self, other: "Experiment") -> str | None:
-        """The name of the first setting in which two experiments differ, or None."""
-        return next((name for name in type(self).model_fields if getattr(self, name) != getattr(other, name)), None)
+        """The first setting in which a stored experiment differs from this one, as "beta = 1.0, here 2.0", or None."""
+        for name in type(self).model_fields:
+            here, there = getattr(self, name), getattr(other, name)
+            if here != there:
+                return f"{name} = {there!r}, here {here!r}"
+        return None
 
     @property
     def num_classes(self) -> int:

@@ -13,7 +13,6 @@ The keys are parameters of the notebook.
 
 import itertools
 import json
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,10 +99,8 @@ def find(name: str | Path) -> Path:
 
 def arguments(run: Run) -> str:
     """The arguments of `exon` that execute a run, quoted for a shell."""
-    values = {name: value if isinstance(value, str) else json.dumps(value) for name, value in run.parameters.items()}
-    words = [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
-    profile = run.experiment.profile
-    return shlex.join(["run", run.notebook, "--profile", profile, *words, "--out", run.folder.as_posix()])
+    parameters = {"profile": run.experiment.profile, **run.parameters}
+    return notebook.arguments(run.notebook, parameters, run.folder.as_posix())
 
 
 def _runs(path: Path, item: dict[str, tuple[int, yaml.Node]], notebook: str, profile: str) -> list[tuple[int, Run]]:
@@ -140,12 +137,12 @@ def _check(path: Path, lines: dict[str, int], name: str, profile: str, parameter
 
 
 def _check_stored(path: Path, line: int, run: Run) -> None:
-    if (run.folder / "run.json").exists() and (
-        name := run.experiment.difference(stored := record.experiment_of(run.folder))
-    ):
+    if not (run.folder / "run.json").exists():
+        return
+    if difference := run.experiment.difference(record.experiment_of(run.folder)):
         raise UserError(
-            f"{path}, line {line}: {run.folder} holds another run ({name} = {getattr(stored, name)!r}, here "
-            f"{getattr(run.experiment, name)!r}): delete that folder or name this run otherwise."
+            f"{path}, line {line}: {run.folder} holds another run ({difference}): "
+            "delete that folder or name this run otherwise."
         )
 
 

@@ -83,19 +83,20 @@ def load(dataset: str) -> networks.Classifier:
     return judge.to(memory_format=torch.channels_last).eval()
 
 
-@torch.no_grad()
 def probabilities(judge: networks.Classifier, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
     """The judge's probabilities of the labels for images in [-1, 1]."""
-    device = next(judge.parameters()).device
-    return torch.cat([judge(chunk.to(device)).softmax(1).cpu() for chunk in images.split(500)])
+    return _logits(judge, images).softmax(1)
+
+
+def error_pct(judge: networks.Classifier, images: Float[Tensor, "n c h w"], labels: Int[Tensor, " n"]) -> float:
+    """Share of images in [-1, 1] that the judge does not call by their label, in percent."""
+    return 100 * (_logits(judge, images).argmax(1) != labels.cpu()).double().mean().item()
 
 
 @torch.no_grad()
-def error_pct(judge: networks.Classifier, images: Float[Tensor, "n c h w"], labels: Int[Tensor, " n"]) -> float:
-    """Share of images in [-1, 1] that the judge does not call by their label, in percent."""
+def _logits(judge: networks.Classifier, images: Tensor) -> Tensor:
     device = next(judge.parameters()).device
-    called = torch.cat([judge(chunk.to(device)).argmax(1).cpu() for chunk in images.split(500)])
-    return 100 * (called != labels.cpu()).double().mean().item()
+    return torch.cat([judge(chunk.to(device)).cpu() for chunk in images.split(500)])
 
 
 @torch.no_grad()

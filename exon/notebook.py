@@ -44,11 +44,8 @@ def run(notebook: str, parameters: dict[str, Any], out: Path, force: bool = Fals
     experiment = check(source, parameters)
     check_writable(out)
     stored = record.experiment_of(out) if (out / "run.json").exists() and not force else experiment
-    if name := experiment.difference(stored):
-        raise UserError(
-            f"{out} holds another run ({name} = {getattr(stored, name)!r}, here {getattr(experiment, name)!r}): "
-            "choose another folder or delete it."
-        )
+    if difference := experiment.difference(stored):
+        raise UserError(f"{out} holds another run ({difference}): choose another folder or delete it.")
     failed = out / "run.failed.ipynb"
     with tempfile.TemporaryDirectory(prefix="exon-") as folder, _terminal():
         executed = Path(folder) / "run.ipynb"
@@ -138,11 +135,16 @@ def parameters_of(notebook: str, experiment: Experiment) -> dict[str, Any]:
 
 def command(notebook: str, experiment: Experiment, out: str) -> str:
     """The command line that runs an experiment."""
-    parameters = parameters_of(notebook, experiment)
-    profile = parameters.pop("profile")
-    values = {name: value if isinstance(value, str) else json.dumps(value) for name, value in parameters.items()}
-    settings = "".join(f" --set {shlex.quote(f'{name}={value}')}" for name, value in values.items())
-    return f"python -m exon run {notebook} --profile {profile}{settings} --out {out}"
+    return f"python -m exon {arguments(notebook, parameters_of(notebook, experiment), out)}"
+
+
+def arguments(notebook: str, parameters: dict[str, Any], out: str) -> str:
+    """The arguments of `exon` that execute a notebook, quoted for a shell; `parameters` names the profile among others."""
+    words = ["run", notebook, "--profile", parameters["profile"]]
+    for name, value in parameters.items():
+        if name != "profile":
+            words += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
+    return shlex.join([*words, "--out", out])
 
 
 @contextmanager

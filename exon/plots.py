@@ -57,7 +57,7 @@ def learning_curve(history: pd.DataFrame, authors: pd.DataFrame | None = None) -
     for axis, (column, title) in zip(axes.flat, panels.items(), strict=True):
         axis.plot(history["epoch"], history[column], color=COLORS[0], marker="o", markersize=3, label="this run")
         if authors is not None:
-            shown = authors[authors["epoch"] <= history["epoch"].max()]
+            shown = same_epochs(authors, history)
             axis.plot(
                 shown["epoch"],
                 shown[column],
@@ -72,6 +72,11 @@ def learning_curve(history: pd.DataFrame, authors: pd.DataFrame | None = None) -
     axes[0, 0].set_ylim(bottom=0)
     axes[0, 0].legend()
     return figure
+
+
+def same_epochs(authors: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
+    """The authors' curve up to the last epoch of ours."""
+    return authors[authors["epoch"] <= history["epoch"].max()]
 
 
 def latent_scatter(

@@ -21,18 +21,20 @@ def plan(runs: list[grid.Run], results: Path = Path("results")) -> pd.DataFrame:
     Columns: run; state ("done", "epoch 3 of 20" from its checkpoint, or "to do"); minutes left on one thread and megabytes,
     measured on stored runs with the same data, width, batch and SCI, and of the same notebook; NaN where there are none.
     """
-    stored = [path.parent for path in results.glob("*/*/*/run.json")]
+    paces: dict[tuple[object, ...], list[float]] = {}
+    sizes: dict[str, list[float]] = {}
+    for path in results.glob("*/*/*/run.json"):
+        paces.setdefault(_key(record.experiment_of(path.parent)), []).append(_pace(path.parent))
+        size = sum(file.stat().st_size for file in path.parent.iterdir()) / 1e6
+        sizes.setdefault(path.parent.parent.name, []).append(size)
     rows = []
     for run in runs:
-        epochs = run.experiment.epochs - (run.experiment.epochs if run.done else _finished_epochs(run))
-        state = "done" if run.done else "to do"
-        if not run.done and epochs < run.experiment.epochs:
-            state = f"epoch {run.experiment.epochs - epochs} of {run.experiment.epochs}"
-        of_notebook = [folder for folder in stored if folder.parent.name == run.notebook]
-        paces = [_pace(f) for f in stored if _key(record.experiment_of(f)) == _key(run.experiment)]
-        sizes = [sum(path.stat().st_size for path in folder.iterdir()) / 1e6 for folder in of_notebook]
-        minutes = 0.0 if run.done else epochs * pd.Series(paces, dtype=float).median()
-        megabytes = 0.0 if run.done else pd.Series(sizes, dtype=float).median()
+        epochs = run.experiment.epochs
+        finished = epochs if run.done else _finished_epochs(run)
+        state = "done" if run.done else f"epoch {finished} of {epochs}" if finished else "to do"
+        pace = pd.Series(paces.get(_key(run.experiment)), dtype=float).median()
+        minutes = 0.0 if run.done else (epochs - finished) * pace
+        megabytes = 0.0 if run.done else pd.Series(sizes.get(run.notebook), dtype=float).median()
         rows.append({"run": run.folder.as_posix(), "state": state, "minutes": minutes, "megabytes": megabytes})
     return pd.DataFrame(rows)
 

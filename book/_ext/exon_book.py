@@ -13,6 +13,7 @@
 a warning, and so fails the build.
 """
 
+import io
 import json
 import os
 import statistics
@@ -27,7 +28,7 @@ from exon_claims import CLAIMS
 from exon_explorer import write
 from exon_figures import FIGURES
 from exon_ledger import Ledger
-from exon_runs import formatted, locate, logger, made_here, origin, runs_of
+from exon_runs import formatted, locate, logger, made_here, origin, runs_of, traced, value_of
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
@@ -42,13 +43,12 @@ class MetricRole(SphinxRole):
         if path is None:
             return [], []
         content: Any = json.loads(path.read_text())
-        value = content["metrics"].get(key, content["experiment"].get(key))
+        value = value_of(content, key)
         if value is None:
             logger.warning("%s has no metric %r", path, key, location=self.get_location())
             return [], []
         source = f"{key} in {path.relative_to(self.env.srcdir).as_posix()}"
-        text = formatted(value, form)
-        return [nodes.abbreviation(text, text, explanation=source, classes=["metric"])], []
+        return [traced(formatted(value, form), source)], []
 
 
 class AuthorsRole(SphinxRole):
@@ -64,8 +64,7 @@ class AuthorsRole(SphinxRole):
         column, _, form = column.partition(":")
         value = authors.set_index("epoch")[column][experiment.epochs]
         source = f"{column} after {experiment.epochs} epochs, from results/reference/curves_{experiment.dataset}.csv"
-        text = formatted(value, form)
-        return [nodes.abbreviation(text, text, explanation=source, classes=["metric"])], []
+        return [traced(formatted(value, form), source)], []
 
 
 STATISTICS = {"min": min, "max": max, "mean": statistics.mean, "sd": statistics.stdev, "n": len}
@@ -78,14 +77,12 @@ class OverRole(SphinxRole):
         key, _, form = key.partition(":")
         name, _, pattern = names.partition("/")
         runs = [run for run in runs_of(self, name) if run.match(pattern or "*")]
-        contents = [record.read(run) for run in runs]
-        values = [content["metrics"].get(key, content["experiment"].get(key)) for content in contents]
+        values = [value_of(record.read(run), key) for run in runs]
         if statistic not in STATISTICS or None in values or len(values) < (2 if statistic == "sd" else 1):
             logger.warning("%s over %d runs: no such number", self.text, len(values), location=self.get_location())
             return [], []
-        text = formatted(STATISTICS[statistic](values), form)
         source = f"{statistic} of {key} over {', '.join(run.name for run in runs)}"
-        return [nodes.abbreviation(text, text, explanation=source, classes=["metric"])], []
+        return [traced(formatted(STATISTICS[statistic](values), form), source)], []
 
 
 class ClaimRole(SphinxRole):
@@ -98,7 +95,7 @@ class ClaimRole(SphinxRole):
         if not holds(runs_of(self, grid_name)):
             logger.warning("the claim %r does not hold any more", name, location=self.get_location())
         source = f"checked against the runs of the grid {grid_name} whenever this page is built"
-        return [nodes.abbreviation(text, text, explanation=source, classes=["metric"])], []
+        return [traced(text, source)], []
 
 
 class RunLabel(SphinxDirective):
@@ -129,10 +126,24 @@ class RunLabel(SphinxDirective):
         return [nodes.admonition("", nodes.title("", title), paragraph, classes=["admonition", kind])]
 
 
-class RunFigure(Figure, SphinxDirective):
-    """A figure whose image is the SVG that a cell of run.ipynb, named by its id, shows."""
+class Shown(Figure, SphinxDirective):
+    """A figure made while the book is built; :alt: is required, and a line says which record it comes from."""
 
     option_spec: ClassVar[dict[str, Any]] = {**Figure.option_spec, "alt": directives.unchanged_required}
+
+    def show(self, name: str, svg: str, source: nodes.paragraph) -> list[nodes.Node]:
+        target = Path(self.env.srcdir) / "_build" / "figures" / f"{name}.svg"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(svg)
+        self.arguments[0] = "/" + target.relative_to(self.env.srcdir).as_posix()
+        self.options.setdefault("class", []).append("dark-light")
+        (node, *messages) = super().run()
+        node += nodes.legend("", source)
+        return [node, *messages]
+
+
+class RunFigure(Shown):
+    """A figure whose image is the SVG that a cell of run.ipynb, named by its id, shows."""
 
     def run(self) -> list[nodes.Node]:
         run, _, cell_id = self.arguments[0].partition("::")
@@ -143,21 +154,13 @@ class RunFigure(Figure, SphinxDirective):
         if image is None or "alt" not in self.options:
             logger.warning("%s: no figure in cell %r, or no :alt: given", path, cell_id, location=self.get_location())
             return []
-        target = Path(self.env.srcdir) / "_build" / "figures" / f"{'-'.join(path.parts[-4:-1])}-{cell_id}.svg"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(image)
-        self.arguments[0] = "/" + target.relative_to(self.env.srcdir).as_posix()
-        self.options.setdefault("class", []).append("dark-light")
-        (node, *messages) = super().run()
         text = f"From the run {path.parent.relative_to(Path(self.env.srcdir) / 'results').as_posix()}."
-        node += nodes.legend("", nodes.paragraph("", text, classes=["record"]))
-        return [node, *messages]
+        source = nodes.paragraph("", text, classes=["record"])
+        return self.show(f"{'-'.join(path.parts[-4:-1])}-{cell_id}", image, source)
 
 
-class Plot(Figure, SphinxDirective):
-    """A figure of `exon_figures`, drawn from the runs of its grid; :alt: is required."""
-
-    option_spec: ClassVar[dict[str, Any]] = {**Figure.option_spec, "alt": directives.unchanged_required}
+class Plot(Shown):
+    """A figure of `exon_figures`, drawn from the runs of its grid."""
 
     def run(self) -> list[nodes.Node]:
         name = self.arguments[0]
@@ -168,17 +171,12 @@ class Plot(Figure, SphinxDirective):
         runs = runs_of(self, grid_name)
         if not runs:
             return []
-        target = Path(self.env.srcdir) / "_build" / "figures" / f"{name}.svg"
-        target.parent.mkdir(parents=True, exist_ok=True)
+        image = io.StringIO()
         with plt.rc_context(plots.STYLE):
             figure = draw(runs)
-            figure.savefig(target, metadata={"Date": None}, bbox_inches="tight")
+            figure.savefig(image, format="svg", metadata={"Date": None}, bbox_inches="tight")
             plt.close(figure)
-        self.arguments[0] = "/" + target.relative_to(self.env.srcdir).as_posix()
-        self.options.setdefault("class", []).append("dark-light")
-        (node, *messages) = super().run()
-        node += nodes.legend("", origin(grid_name, runs))
-        return [node, *messages]
+        return self.show(name, image.getvalue(), origin(grid_name, runs))
 
 
 def figure_of(content: dict[str, Any], cell_id: str) -> str | None:

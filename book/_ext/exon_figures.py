@@ -22,7 +22,7 @@ def metrics_of(runs: list[Path]) -> pd.DataFrame:
     rows = []
     for run in runs:
         content = record.read(run)
-        settings = {name: content["experiment"][name] for name in ("beta", "distance", "seed", "lambda1", "kl_weight")}
+        settings = {name: content["experiment"][name] for name in ("beta", "distance")}
         rows += [{**settings, "metric": name, "value": value} for name, value in content["metrics"].items()]
     return pd.DataFrame(rows)
 

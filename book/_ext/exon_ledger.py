@@ -6,6 +6,8 @@ from exon_figures import authors_at, authors_table, metrics_of
 from exon_runs import logger, origin, runs_of
 from sphinx.util.docutils import SphinxDirective
 
+from exon import record
+
 FORMS = {"test_error_pct": ".2f", "kl": ".3f", "negative_ssim": ".3f"}
 HEADS = (
     "β",
@@ -30,7 +32,7 @@ class Ledger(SphinxDirective):
         if metric not in FORMS or not runs:
             logger.warning("%s: no such ledger", self.arguments[0], location=self.get_location())
             return []
-        epochs = max(len(pd.read_csv(run / "history.csv")) for run in runs)
+        epochs = max(record.experiment_of(run).epochs for run in runs)
         rows = ledger(metrics_of(runs), metric, epochs)
         return [table(HEADS, rows), origin(name, runs)]
 

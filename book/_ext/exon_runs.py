@@ -2,6 +2,7 @@
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from docutils import nodes
 from sphinx.util import logging
@@ -20,6 +21,16 @@ def locate(self: "SphinxRole | SphinxDirective", run: str, name: str) -> Path | 
         return path
     logger.warning("there is no %s", path.relative_to(self.env.srcdir), location=self.get_location())
     return None
+
+
+def value_of(content: dict[str, Any], name: str) -> Any:
+    """A metric of a record or, where there is none of that name, a setting; None if there is neither."""
+    return content["metrics"].get(name, content["experiment"].get(name))
+
+
+def traced(text: str, source: str) -> nodes.abbreviation:
+    """Text that tells its source when hovered or focused."""
+    return nodes.abbreviation(text, text, explanation=source, classes=["metric"])
 
 
 def formatted(value: float, form: str) -> str:
