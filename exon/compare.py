@@ -19,6 +19,12 @@ TERMS = {
     "test_kl_latent": "KL of z given the label",
 }
 
+LOGARITHMIC = {
+    "beta": r"$\beta$",
+    "lambda1": r"$\lambda_1$",
+    "kl_weight": "factor on the KL",
+}  # setting -> its axis's label
+
 
 def latent_panels(panels: Mapping[str, tuple[Tensor, Tensor, GaussianMixturePrior]], limit: float) -> Figure:
     """Latent scatters beside each other: title -> (points (N, 2), labels (N,), prior), two panels in a row.
@@ -115,11 +121,16 @@ def against(
                 axis.plot(theirs[by], theirs["value"], color=AUTHORS, linestyle=style, marker="s", ms=4, label=name)
         if floors and metric in floors:
             axis.axhline(floors[metric], color=GREY, linewidth=0.8, linestyle="-.", label="floor")
-        axis.set(title=title, xlabel=by if by != "beta" else r"$\beta$")
+        axis.set(title=title, xlabel=LOGARITHMIC.get(by, by))
         low, high = axis.get_ylim()
         axis.set_ylim(min(0, low), 1.05 * high)
-        if by == "beta":
-            axis.set_xscale("log")
+        if by in LOGARITHMIC:
+            smallest = min(value for value in spread.index if value > 0)
+            if 0 in spread.index:  # linear from 0, which is shown, to the smallest of the others
+                axis.set_xscale("symlog", linthresh=smallest)
+                axis.set_xlim(left=-smallest / 4)
+            else:
+                axis.set_xscale("log")
     handles = {
         label: handle for axis in axes.flat for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
     }

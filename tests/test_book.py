@@ -7,9 +7,13 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
+from scipy import stats
 
-from exon import notebook, record, reference
+from exon import grid, notebook, record, reference
 from exon.experiment import Experiment
+
+sys.path.insert(0, "book/_ext")
+from exon_ablation import OUTCOMES  # noqa: E402
 
 RUN = Path("results/quick/mnist/beta-1_seed-1")
 
@@ -77,9 +81,13 @@ def test_pages_ask_no_outside_host_for_anything(site):
 
 @pytest.fixture
 def small_book(tmp_path):
-    """Build a one-page book with the extension alone; returns its text and warnings."""
+    """Build a one-page book with the extension alone; returns its text and warnings.
 
-    def build(page, results=RUN, profile="quick", changes=None, kl_at=None):
+    changes: a function that alters the record of RUN. kl_at: beta -> the KL of that run. outcome: the value of every
+    metric of an ablation's run, a function of its two factors and its seed.
+    """
+
+    def build(page, results=RUN, profile="quick", changes=None, kl_at=None, outcome=None):
         source = tmp_path / "source"
         run = source / "results" / "quick" / "mnist" / "beta-1_seed-1"
         shutil.copytree(results, run)
@@ -95,6 +103,12 @@ def small_book(tmp_path):
             content["metrics"]["kl"] = kl
             (copy / "run.json").write_text(json.dumps(content))
             shutil.copy(stored / "history.csv", copy)
+        for cell in grid.load("ablation") if outcome else []:
+            e = cell.experiment
+            content = json.loads((run / "run.json").read_text()) | {"experiment": e.model_dump(mode="json")}
+            content["metrics"] = dict.fromkeys(OUTCOMES, outcome(e.use_cross_entropy, e.use_kl, e.seed))
+            (source / cell.folder).mkdir(parents=True)
+            (source / cell.folder / "run.json").write_text(json.dumps(content))
         (source / "index.md").write_text(f"# Page\n\n{page}\n")
         extension = str((Path.cwd() / "book" / "_ext").resolve())
         (source / "conf.py").write_text(
@@ -160,7 +174,7 @@ def test_a_claim_that_holds_is_plain_text_with_its_source(small_book):
     assert warnings == ""
     (claim,) = BeautifulSoup(html, "html.parser").select("abbr.metric")
     assert claim.text == "KL falls"
-    assert "grid beta" in claim["title"]
+    assert "the grid beta" in claim["title"]
 
 
 def test_a_claim_that_fails_is_a_warning(small_book):
@@ -179,10 +193,7 @@ def test_a_statistic_over_runs_names_them(small_book):
 def test_the_ledger_shows_both_differences(small_book):
     html, warnings = small_book("```{ledger} beta::kl\n```", kl_at={1: 7.0, 5: 4.0})
     assert warnings == ""
-    rows = [
-        [cell.text.strip() for cell in row.select("td")]
-        for row in BeautifulSoup(html, "html.parser").select("tbody tr")
-    ]
+    rows = rows_of(html)
     table = reference.table("paper").query("dataset == 'mnist' and metric == 'kl'").set_index("beta")["value"]
     curve = reference.curve(Experiment.create(profile="paper", beta=1.0)).set_index("epoch").loc[20]
     same_epoch = curve["test_kl_label"] + curve["test_kl_latent"]
@@ -219,3 +230,30 @@ def test_what_cannot_be_said_of_several_runs_is_a_warning(small_book, page, comp
 def test_a_grid_without_runs_is_a_warning(small_book):
     _, warnings = small_book("```{plot} mnist-table\n:alt: x\n```")
     assert "no run of the grid 'beta' is finished" in warnings
+
+
+def rows_of(html):
+    """The tables' rows below their heads, as text."""
+    rows = BeautifulSoup(html, "html.parser").select("tbody tr")
+    return [[cell.text.strip() for cell in row.select("td")] for row in rows]
+
+
+def test_cells_and_effects_of_the_ablation_are_computed_from_the_records(small_book):
+    """Cross-entropy: (5 + 0 - 14 - 11) / 2; KL: (5 + 14 - 0 - 11) / 2; interaction: (5 - 0) - (14 - 11)."""
+    cells = {(True, True): 5, (True, False): 0, (False, True): 14, (False, False): 11}
+    page = "```{cells} ablation/v2_*\n```\n\n```{effects} ablation/v2_*\n```"
+    html, warnings = small_book(page, outcome=lambda ce, kl, seed: cells[ce, kl] + seed - 2)
+    assert warnings == ""
+    assert "n = 3" in html
+    rows = rows_of(html)
+    title, form = OUTCOMES["test_error_pct"]
+    assert form == ".2f"
+    assert rows[0] == [title, "5.00 ± 1.00", "0.00 ± 1.00", "14.00 ± 1.00", "11.00 ± 1.00"]
+    assert [cell.split()[0] for cell in rows[len(OUTCOMES)][1:]] == ["−10.00", "+4.00", "+2.00"]
+    half = stats.t.ppf(0.975, 8) / 3**0.5
+    assert rows[len(OUTCOMES)][2] == f"+4.00 [+{4 - half:.2f}, +{4 + half:.2f}]"
+
+
+def test_effects_of_one_seed_are_a_warning(small_book):
+    _, warnings = small_book("```{effects} ablation/v3_*\n```", outcome=lambda ce, kl, seed: 1.0)
+    assert "no effects: 4 runs in 4 cells" in warnings

@@ -92,3 +92,15 @@ def test_the_correlation_matrix_shows_each_pair_once():
     axis = plots.correlation(matrix, ["a", "b", "c"]).axes[0]
     shown = {(text.get_position(), text.get_text()) for text in axis.texts}
     assert shown == {((0, 1), "0.25"), ((0, 2), "0.50"), ((1, 2), "0.75")}
+
+
+def test_a_weight_of_zero_has_its_place_on_a_logarithmic_axis():
+    here = pd.DataFrame(
+        [(0.0, "kl", 2.0), (0.01, "kl", 4.0), (1.0, "kl", 1.0)], columns=["kl_weight", "metric", "value"]
+    )
+    (axis,) = compare.against({"kl": "KL"}, here, by="kl_weight").axes
+    assert axis.get_xscale() == "symlog"
+    zero, hundredth, one = (axis.transData.transform((x, 0))[0] for x in (0, 0.01, 1))
+    left, right = (axis.transAxes.transform((x, 0))[0] for x in (0, 1))
+    assert left < zero < hundredth < one < right
+    assert one - hundredth > hundredth - zero

@@ -7,7 +7,9 @@
 {over}`max beta::test_error_pct:.2f`                       min, max, mean, sd or n of a metric over the runs of a grid
 {claim}`KL falls with beta <kl-falls>`                     words that a check of `exon_claims` must bear out
 {plot} mnist-latent                                        a figure of `exon_figures`, drawn from the runs of a grid
-{ledger} beta                                              every number of the paper's table beside the one found here
+{ledger} beta::kl                                          every number of the paper's table beside the one found here
+{cells} ablation/v2_*                                      every outcome in the four cells of the ablation
+{effects} ablation/v2_*                                    main effects and interaction on every outcome
 
 "{profile}" in a path stands for the profile the book is built for ($EXON_PROFILE, else quick). A missing record or key is
 a warning, and so fails the build.
@@ -24,6 +26,7 @@ import matplotlib.pyplot as plt
 from docutils import nodes
 from docutils.parsers.rst import directives
 from docutils.parsers.rst.directives.images import Figure
+from exon_ablation import Cells, Effects
 from exon_claims import CLAIMS
 from exon_explorer import write
 from exon_figures import FIGURES
@@ -75,8 +78,7 @@ class OverRole(SphinxRole):
         statistic, _, rest = self.text.partition(" ")
         names, _, key = rest.partition("::")
         key, _, form = key.partition(":")
-        name, _, pattern = names.partition("/")
-        runs = [run for run in runs_of(self, name) if run.match(pattern or "*")]
+        runs = runs_of(self, names)
         values = [value_of(record.read(run), key) for run in runs]
         if statistic not in STATISTICS or None in values or len(values) < (2 if statistic == "sd" else 1):
             logger.warning("%s over %d runs: no such number", self.text, len(values), location=self.get_location())
@@ -91,10 +93,10 @@ class ClaimRole(SphinxRole):
         if name not in CLAIMS:
             logger.warning("there is no claim %r", name, location=self.get_location())
             return [], []
-        grid_name, holds = CLAIMS[name]
-        if not holds(runs_of(self, grid_name)):
+        grids, holds = CLAIMS[name]
+        if not holds(runs_of(self, grids)):
             logger.warning("the claim %r does not hold any more", name, location=self.get_location())
-        source = f"checked against the runs of the grid {grid_name} whenever this page is built"
+        source = f"checked against the runs of the grid {grids} whenever this page is built"
         return [traced(text, source)], []
 
 
@@ -167,8 +169,8 @@ class Plot(Shown):
         if name not in FIGURES or "alt" not in self.options:
             logger.warning("%s: no such plot, or no :alt: given", name, location=self.get_location())
             return []
-        grid_name, draw = FIGURES[name]
-        runs = runs_of(self, grid_name)
+        grids, draw = FIGURES[name]
+        runs = runs_of(self, grids)
         if not runs:
             return []
         image = io.StringIO()
@@ -176,7 +178,7 @@ class Plot(Shown):
             figure = draw(runs)
             figure.savefig(image, format="svg", metadata={"Date": None}, bbox_inches="tight")
             plt.close(figure)
-        return self.show(name, image.getvalue(), origin(grid_name, runs))
+        return self.show(name, image.getvalue(), origin(grids, runs))
 
 
 def figure_of(content: dict[str, Any], cell_id: str) -> str | None:
@@ -206,6 +208,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_role("claim", ClaimRole())
     app.add_directive("plot", Plot)
     app.add_directive("ledger", Ledger)
+    app.add_directive("cells", Cells)
+    app.add_directive("effects", Effects)
     app.add_directive("run-label", RunLabel)
     app.add_directive("run-figure", RunFigure)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

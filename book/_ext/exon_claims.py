@@ -1,6 +1,6 @@
 """The claims that pages make in words about several runs, each as a check that the build repeats.
 
-CLAIMS: name -> the grid whose runs it reads, and the check of their folders.
+CLAIMS: name -> the grids whose runs it reads, and the check of their folders.
 """
 
 from collections.abc import Callable

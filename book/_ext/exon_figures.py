@@ -1,6 +1,6 @@
 """The figures that set several runs beside each other, drawn from their records while the book is built.
 
-FIGURES: name -> the grid whose runs it reads, and the function that draws it from their folders.
+FIGURES: name -> the grids whose runs it reads, and the function that draws it from their folders.
 """
 
 from collections.abc import Callable, Mapping
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from exon_ablation import CELLS
 from matplotlib.figure import Figure
 
 from exon import checkpoint, compare, data, explain, plots, record, reference
@@ -18,11 +19,13 @@ AUTHORS_20, AUTHORS_100 = "authors, epoch 20", "authors, epoch 100"
 
 
 def metrics_of(runs: list[Path]) -> pd.DataFrame:
-    """The metrics of some runs with the setting that each of the book's figures is drawn against."""
+    """The metrics of some runs with the settings that the book's figures are drawn against."""
     rows = []
     for run in runs:
         content = record.read(run)
-        settings = {name: content["experiment"][name] for name in ("beta", "distance")}
+        experiment = content["experiment"]
+        settings = {name: experiment[name] for name in ("beta", "distance", "lambda1", "use_cross_entropy")}
+        settings["kl_weight"] = experiment["kl_weight"] if experiment["use_kl"] else 0.0
         rows += [{**settings, "metric": name, "value": value} for name, value in content["metrics"].items()]
     return pd.DataFrame(rows)
 
@@ -139,6 +142,49 @@ def design_diversity(runs: list[Path]) -> Figure:
     return compare.against(panels, metrics_of(list(_by_distance(runs).values())), by="distance")
 
 
+def _cells(runs: list[Path]) -> dict[str, Path]:
+    """title -> the run of seed 1, in the order of the ablation's cells."""
+    experiments = {run: record.experiment_of(run) for run in runs}
+    cells = {(e.use_cross_entropy, e.use_kl): run for run, e in experiments.items() if e.seed == 1}
+    return {title: cells[cell] for cell, title in CELLS.items() if cell in cells}
+
+
+def ablation_latent(runs: list[Path]) -> Figure:
+    panels = {}
+    for title, run in _cells(runs).items():
+        arrays = record.arrays(run)
+        panels[title] = (arrays["z"], arrays["labels"].long(), record.experiment_of(run).build_prior())
+    return compare.latent_panels(panels, limit=24)
+
+
+def ablation_grids(runs: list[Path]) -> Figure:
+    return compare.grid_panels(
+        {title: data.to_float(record.arrays(run)["grid"]) for title, run in _cells(runs).items()}, limit=15
+    )
+
+
+PATH_PANELS = {
+    "test_error_pct": "test error (%)",
+    "relabelled_error_pct": "test error, classes renamed (%)",
+    "center_error_pct": "center error (%)",
+    "generation_error_pct": "generation error (%)",
+    "kl": "KL (nats)",
+    "negative_ssim": "negative SSIM",
+}
+
+
+def path_over(setting: str, default: float) -> Callable[[list[Path]], Figure]:
+    """The outcomes against one weight, the other at its default; cross-entropy is always on."""
+    other = "kl_weight" if setting == "lambda1" else "lambda1"
+
+    def draw(runs: list[Path]) -> Figure:
+        table = metrics_of(runs)
+        chosen = table[table["use_cross_entropy"] & (table[other] == default)]
+        return compare.against(PATH_PANELS, chosen, by=setting)
+
+    return draw
+
+
 FIGURES: dict[str, tuple[str, Callable[[list[Path]], Figure]]] = {
     "mnist-latent": ("beta", mnist_latent),
     "mnist-grids": ("beta", mnist_grids),
@@ -149,4 +195,9 @@ FIGURES: dict[str, tuple[str, Callable[[list[Path]], Figure]]] = {
     "design-latent": ("prior_design", design_latent),
     "design-paths": ("prior_design", design_paths),
     "design-diversity": ("prior_design", design_diversity),
+    "ablation-latent": ("ablation/v2_*", ablation_latent),
+    "ablation-grids": ("ablation/v2_*", ablation_grids),
+    "ablation-latent-sci": ("ablation/v3_*", ablation_latent),
+    "path-lambda1": ("ablation/v2_* ablation_paths", path_over("lambda1", default=1.0)),
+    "path-kl": ("ablation/v2_* ablation_paths", path_over("kl_weight", default=6000.0)),
 }

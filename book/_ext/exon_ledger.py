@@ -4,6 +4,7 @@ import pandas as pd
 from docutils import nodes
 from exon_figures import authors_at, authors_table, metrics_of
 from exon_runs import logger, origin, runs_of
+from exon_tables import number, table
 from sphinx.util.docutils import SphinxDirective
 
 from exon import record
@@ -58,10 +59,10 @@ def ledger(metrics: pd.DataFrame, metric: str, epochs: int) -> list[list[str]]:
                 f"{beta:g}",
                 ours,
                 str(int(count)),
-                _or_dash(early.get(beta), form),
-                _or_dash(gap, "+" + form),
-                _or_dash(late.get(beta), form),
-                _or_dash(mean - late[beta] if beta in late else None, "+" + form),
+                number(early.get(beta), form),
+                number(gap, "+" + form),
+                number(late.get(beta), form),
+                number(mean - late[beta] if beta in late else None, "+" + form),
                 within,
             ]
         )
@@ -71,20 +72,3 @@ def ledger(metrics: pd.DataFrame, metric: str, epochs: int) -> list[list[str]]:
 def _series(table: pd.DataFrame, metric: str) -> dict[float, float]:
     chosen = table[table["metric"] == metric]
     return dict(zip(chosen["beta"], chosen["value"], strict=True))
-
-
-def _or_dash(value: float | None, form: str) -> str:
-    return "–" if value is None else format(value, form).replace("-", "−")
-
-
-def table(heads: tuple[str, ...], rows: list[list[str]]) -> nodes.table:
-    """A docutils table of plain text."""
-    group = nodes.tgroup(cols=len(heads))
-    group += [nodes.colspec(colwidth=1) for _ in heads]
-    group += nodes.thead("", _row(heads))
-    group += nodes.tbody("", *map(_row, rows))
-    return nodes.table("", group, classes=["ledger"])
-
-
-def _row(cells: "tuple[str, ...] | list[str]") -> nodes.row:
-    return nodes.row("", *(nodes.entry("", nodes.paragraph("", cell)) for cell in cells))

@@ -44,26 +44,45 @@ def finished(name: str, root: Path) -> list[Path]:
     return [folder for run in grid.load(name) if ((folder := root / run.folder) / "run.json").is_file()]
 
 
-def runs_of(self: "SphinxRole | SphinxDirective", name: str) -> list[Path]:
-    """The folders of a grid's finished runs, noted as dependencies of the page; a warning if there is none."""
+def runs_of(self: "SphinxRole | SphinxDirective", names: str) -> list[Path]:
+    """The folders of finished runs, noted as dependencies of the page; a warning if there is none.
+
+    Args:
+        names: grids separated by spaces; a slash and a pattern after a name choose some of its runs: "beta/*_seed-1".
+    """
     root = Path(self.env.srcdir)
-    self.env.note_dependency(str(grid.find(name)))
-    for run in grid.load(name):
-        self.env.note_dependency(str(root / run.folder / "run.json"))
-    runs = finished(name, root)
+    runs = []
+    for name, pattern in _grids(names):
+        self.env.note_dependency(str(grid.find(name)))
+        for run in grid.load(name):
+            self.env.note_dependency(str(root / run.folder / "run.json"))
+        runs += [run for run in finished(name, root) if run.match(pattern)]
     if not runs:
-        logger.warning("no run of the grid %r is finished", name, location=self.get_location())
+        logger.warning("no run of the grid %r is finished", names, location=self.get_location())
     return runs
 
 
-def origin(name: str, done: list[Path]) -> nodes.paragraph:
-    """Which runs of a grid a figure or table was made from, and the command that runs them again."""
-    runs = grid.load(name)
+def origin(names: str, done: list[Path]) -> nodes.paragraph:
+    """Which runs of which grids a figure or table was made from, and the commands that run them again."""
+    declared = [run for name, pattern in _grids(names) for run in grid.load(name) if run.folder.match(pattern)]
     epochs = sorted({record.experiment_of(run).epochs for run in done})
-    count = f"{len(done)} of {len(runs)} runs" if len(done) < len(runs) else f"all {len(runs)} runs"
-    text = f"From {count} of the grid {name}: profile {runs[0].experiment.profile}, {'/'.join(map(str, epochs))} epochs. Again: "
-    command = f"python -m exon sweep {name}"
-    return nodes.paragraph("", "", nodes.Text(text), nodes.literal(command, command), classes=["record"])
+    count = f"{len(done)} of {len(declared)}" if len(done) < len(declared) else f"all {len(declared)}"
+    chosen = [name for name, _ in _grids(names)]
+    text = (
+        f"From {count} runs of the grid{'s' * (len(chosen) > 1)} {' and '.join(chosen)}: "
+        f"profile {declared[0].experiment.profile}, {'/'.join(map(str, epochs))} epochs. Again: "
+    )
+    paragraph = nodes.paragraph("", "", nodes.Text(text), classes=["record"])
+    for name in chosen:
+        command = f"python -m exon sweep {name}"
+        paragraph += [nodes.literal(command, command), nodes.Text(" ")]
+    return paragraph
+
+
+def _grids(names: str) -> list[tuple[str, str]]:
+    """Pairs of a grid and a pattern of its runs' names."""
+    parts = (name.partition("/") for name in names.split())
+    return [(name, pattern or "*") for name, _, pattern in parts]
 
 
 def made_here(path: Path) -> bool:

@@ -1,0 +1,86 @@
+"""The ablation's tables: outcomes in each cell of the design, and the effects of its two factors."""
+
+from pathlib import Path
+
+import pandas as pd
+from docutils import nodes
+from exon_runs import logger, origin, runs_of
+from exon_tables import number, table
+from sphinx.util.docutils import SphinxDirective
+
+from exon import record
+from exon.effects import effects
+from exon.errors import UserError
+
+FACTORS = ("use_cross_entropy", "use_kl")
+CELLS = {(True, True): "both", (True, False): "no KL", (False, True): "no cross-entropy", (False, False): "neither"}
+OUTCOMES = {
+    "test_error_pct": ("test error (%)", ".2f"),
+    "relabelled_error_pct": ("test error, classes renamed (%)", ".2f"),
+    "center_error_pct": ("center error (%)", ".1f"),
+    "purity_pct": ("purity (%)", ".1f"),
+    "generation_error_pct": ("generation error (%)", ".1f"),
+    "recon": ("reconstruction", ".1f"),
+    "kl_label": ("KL of the label (nats)", ".3f"),
+    "kl_latent": ("KL of z given the label (nats)", ".2f"),
+    "negative_ssim": ("negative SSIM", ".3f"),
+    "v_nat": ("V-nat (nats)", ".2f"),
+    "cardinality_mean": ("cardinality", ".2f"),
+    "center_distance": ("distance to the center (sd)", ".2f"),
+    "variance_ratio": ("variance over the prior's", ".2f"),
+    "components_used": ("components used", ".1f"),
+}
+
+
+def outcomes(runs: list[Path]) -> pd.DataFrame:
+    """One row for each run: its factors, and its metrics."""
+    contents = [record.read(run) for run in runs]
+    return pd.DataFrame(
+        [{factor: content["experiment"][factor] for factor in FACTORS} | content["metrics"] for content in contents]
+    )
+
+
+class Cells(SphinxDirective):
+    """{cells} GRID: each outcome in the four cells, mean and standard deviation over the seeds."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        runs = runs_of(self, self.arguments[0])
+        if not runs:
+            return []
+        cells = outcomes(runs).groupby(list(FACTORS))
+        counts = cells.size()
+        heads = ["outcome", *(f"{name} (n = {counts.get(cell, 0)})" for cell, name in CELLS.items())]
+        rows = []
+        for metric, (title, form) in OUTCOMES.items():
+            mean, sd = cells[metric].mean(), cells[metric].std()
+            shown = [
+                number(mean.get(cell), form) + (f" ± {sd[cell]:{form}}" if counts.get(cell, 0) > 1 else "")
+                for cell in CELLS
+            ]
+            rows.append([title, *shown])
+        return [table(heads, rows), origin(self.arguments[0], runs)]
+
+
+class Effects(SphinxDirective):
+    """{effects} GRID: what each factor changes in each outcome, with 95 % intervals."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        runs = runs_of(self, self.arguments[0])
+        measured = outcomes(runs) if runs else pd.DataFrame()
+        rows = []
+        try:
+            for metric, (title, form) in OUTCOMES.items():
+                fit = effects(measured, *FACTORS, metric)
+                shown = [
+                    f"{number(effect, '+' + form)} [{number(low, '+' + form)}, {number(high, '+' + form)}]"
+                    for effect, low, high in fit.to_numpy()
+                ]
+                rows.append([title, *shown])
+        except (UserError, KeyError) as error:
+            logger.warning("%s: no effects: %s", self.arguments[0], error, location=self.get_location())
+            return []
+        return [table(["outcome", "cross-entropy", "KL", "interaction"], rows), origin(self.arguments[0], runs)]

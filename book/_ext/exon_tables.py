@@ -1,0 +1,23 @@
+"""Tables of plain text, and numbers as they stand in them."""
+
+from collections.abc import Iterable, Sequence
+
+from docutils import nodes
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> nodes.table:
+    """Cells of text below their heads."""
+    group = nodes.tgroup(cols=len(heads))
+    group += [nodes.colspec(colwidth=1) for _ in heads]
+    group += nodes.thead("", _row(heads))
+    group += nodes.tbody("", *map(_row, rows))
+    return nodes.table("", group, classes=["ledger"])
+
+
+def number(value: float | None, form: str) -> str:
+    """format(value, form) with a real minus sign; a dash where there is no value."""
+    return "–" if value is None or value != value else format(value, form).replace("-", "−")
+
+
+def _row(cells: Sequence[str]) -> nodes.row:
+    return nodes.row("", *(nodes.entry("", nodes.paragraph("", cell)) for cell in cells))
