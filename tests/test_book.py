@@ -13,7 +13,7 @@ from exon import grid, notebook, record, reference
 from exon.experiment import Experiment
 
 sys.path.insert(0, "book/_ext")
-from exon_ablation import OUTCOMES  # noqa: E402
+from exon_ablation import OUTCOMES
 
 RUN = Path("results/quick/mnist/beta-1_seed-1")
 

@@ -60,7 +60,7 @@ class Cells(SphinxDirective):
                 for cell in CELLS
             ]
             rows.append([title, *shown])
-        return [table(heads, rows), origin(self.arguments[0], runs)]
+        return [table(heads, rows), origin(self, self.arguments[0], runs)]
 
 
 class Effects(SphinxDirective):
@@ -83,4 +83,4 @@ class Effects(SphinxDirective):
         except (UserError, KeyError) as error:
             logger.warning("%s: no effects: %s", self.arguments[0], error, location=self.get_location())
             return []
-        return [table(["outcome", "cross-entropy", "KL", "interaction"], rows), origin(self.arguments[0], runs)]
+        return [table(["outcome", "cross-entropy", "KL", "interaction"], rows), origin(self, self.arguments[0], runs)]

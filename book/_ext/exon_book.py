@@ -9,6 +9,9 @@
 {plot} mnist-latent                                        a figure of `exon_figures`, drawn from the runs of a grid
 {ledger} beta::kl                                          every number of the paper's table beside the one found here
 {cells} ablation/v2_*                                      every outcome in the four cells of the ablation
+{runs} mnist                                               all runs of a notebook, with links to their records
+{judges}                                                   the same of the judges
+{setting}`0.5`                                             a decimal number that is a setting or a name: no result
 {effects} ablation/v2_*                                    main effects and interaction on every outcome
 
 "{profile}" in a path stands for the profile the book is built for ($EXON_PROFILE, else quick). A missing record or key is
@@ -31,7 +34,9 @@ from exon_claims import CLAIMS
 from exon_explorer import write
 from exon_figures import FIGURES
 from exon_ledger import Ledger
-from exon_runs import formatted, locate, logger, made_here, origin, runs_of, traced, value_of
+from exon_records import Judges, Runs, copy_records
+from exon_runs import anchor, formatted, linked, locate, logger, made_here, origin, runs_of, traced, value_of
+from exon_settings import SettingRole, find_typed_numbers
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
@@ -51,7 +56,7 @@ class MetricRole(SphinxRole):
             logger.warning("%s has no metric %r", path, key, location=self.get_location())
             return [], []
         source = f"{key} in {path.relative_to(self.env.srcdir).as_posix()}"
-        return [traced(formatted(value, form), source)], []
+        return [traced(self, formatted(value, form), source, anchor(path.parent))], []
 
 
 class AuthorsRole(SphinxRole):
@@ -67,7 +72,7 @@ class AuthorsRole(SphinxRole):
         column, _, form = column.partition(":")
         value = authors.set_index("epoch")[column][experiment.epochs]
         source = f"{column} after {experiment.epochs} epochs, from results/reference/curves_{experiment.dataset}.csv"
-        return [traced(formatted(value, form), source)], []
+        return [traced(self, formatted(value, form), source)], []
 
 
 STATISTICS = {"min": min, "max": max, "mean": statistics.mean, "sd": statistics.stdev, "n": len}
@@ -84,7 +89,7 @@ class OverRole(SphinxRole):
             logger.warning("%s over %d runs: no such number", self.text, len(values), location=self.get_location())
             return [], []
         source = f"{statistic} of {key} over {', '.join(run.name for run in runs)}"
-        return [traced(formatted(STATISTICS[statistic](values), form), source)], []
+        return [traced(self, formatted(STATISTICS[statistic](values), form), source, anchor(runs[0]))], []
 
 
 class ClaimRole(SphinxRole):
@@ -94,10 +99,11 @@ class ClaimRole(SphinxRole):
             logger.warning("there is no claim %r", name, location=self.get_location())
             return [], []
         grids, holds = CLAIMS[name]
-        if not holds(runs_of(self, grids)):
+        runs = runs_of(self, grids)
+        if not holds(runs):
             logger.warning("the claim %r does not hold any more", name, location=self.get_location())
         source = f"checked against the runs of the grid {grids} whenever this page is built"
-        return [traced(text, source)], []
+        return [traced(self, text, source, anchor(runs[0]) if runs else "")], []
 
 
 class RunLabel(SphinxDirective):
@@ -123,7 +129,8 @@ class RunLabel(SphinxDirective):
         )
         command = notebook.command(path.parts[-3], record.experiment_of(path.parent), place)
         paragraph = nodes.paragraph("", text, classes=["record"])
-        paragraph += [nodes.Text("Again: "), nodes.literal(command, command)]
+        paragraph += [linked(self, nodes.inline("", "Its record"), anchor(path.parent)), nodes.Text(". Again: ")]
+        paragraph += nodes.literal(command, command)
         kind = "warning" if data["source"] == "sample" else "note"
         return [nodes.admonition("", nodes.title("", title), paragraph, classes=["admonition", kind])]
 
@@ -156,8 +163,9 @@ class RunFigure(Shown):
         if image is None or "alt" not in self.options:
             logger.warning("%s: no figure in cell %r, or no :alt: given", path, cell_id, location=self.get_location())
             return []
-        text = f"From the run {path.parent.relative_to(Path(self.env.srcdir) / 'results').as_posix()}."
-        source = nodes.paragraph("", text, classes=["record"])
+        place = path.parent.relative_to(Path(self.env.srcdir) / "results").as_posix()
+        run_link = linked(self, nodes.inline(place, place), anchor(path.parent))
+        source = nodes.paragraph("", "", nodes.Text("From the run "), run_link, nodes.Text("."), classes=["record"])
         return self.show(f"{'-'.join(path.parts[-4:-1])}-{cell_id}", image, source)
 
 
@@ -178,7 +186,7 @@ class Plot(Shown):
             figure = draw(runs)
             figure.savefig(image, format="svg", metadata={"Date": None}, bbox_inches="tight")
             plt.close(figure)
-        return self.show(name, image.getvalue(), origin(grids, runs))
+        return self.show(name, image.getvalue(), origin(self, grids, runs))
 
 
 def figure_of(content: dict[str, Any], cell_id: str) -> str | None:
@@ -210,6 +218,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("ledger", Ledger)
     app.add_directive("cells", Cells)
     app.add_directive("effects", Effects)
+    app.add_directive("runs", Runs)
+    app.add_directive("judges", Judges)
+    app.add_role("setting", SettingRole())
+    app.connect("doctree-read", find_typed_numbers)
+    app.connect("build-finished", copy_records)
     app.add_directive("run-label", RunLabel)
     app.add_directive("run-figure", RunFigure)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

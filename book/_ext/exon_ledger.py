@@ -35,7 +35,7 @@ class Ledger(SphinxDirective):
             return []
         epochs = max(record.experiment_of(run).epochs for run in runs)
         rows = ledger(metrics_of(runs), metric, epochs)
-        return [table(HEADS, rows), origin(name, runs)]
+        return [table(HEADS, rows), origin(self, name, runs)]
 
 
 def ledger(metrics: pd.DataFrame, metric: str, epochs: int) -> list[list[str]]:

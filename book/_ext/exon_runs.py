@@ -28,9 +28,30 @@ def value_of(content: dict[str, Any], name: str) -> Any:
     return content["metrics"].get(name, content["experiment"].get(name))
 
 
-def traced(text: str, source: str) -> nodes.abbreviation:
-    """Text that tells its source when hovered or focused."""
-    return nodes.abbreviation(text, text, explanation=source, classes=["metric"])
+def traced(self: "SphinxRole | SphinxDirective", text: str, source: str, place: str = "") -> nodes.Node:
+    """Text that tells its source when hovered, and leads to it on the page of all runs.
+
+    Args:
+        place: an anchor of that page; without one it is text alone.
+    """
+    said = nodes.abbreviation(text, text, explanation=source, classes=["metric"])
+    return linked(self, said, place) if place else said
+
+
+RUNS_PAGE = "book/runs"
+
+
+def linked(self: "SphinxRole | SphinxDirective", shown: nodes.Node, place: str) -> nodes.Node:
+    """A node as a link to an anchor of the page of all runs; the node alone in a book without that page."""
+    if RUNS_PAGE not in self.env.found_docs:
+        return shown
+    page = self.env.app.builder.get_relative_uri(self.env.docname, RUNS_PAGE)
+    return nodes.reference("", "", shown, internal=True, refuri=f"{page}#{place}")
+
+
+def anchor(folder: Path) -> str:
+    """Where a run stands on the page of all runs."""
+    return nodes.make_id("-".join(("run", *folder.parts[-3:])))
 
 
 def formatted(value: float, form: str) -> str:
@@ -62,17 +83,16 @@ def runs_of(self: "SphinxRole | SphinxDirective", names: str) -> list[Path]:
     return runs
 
 
-def origin(names: str, done: list[Path]) -> nodes.paragraph:
+def origin(self: SphinxDirective, names: str, done: list[Path]) -> nodes.paragraph:
     """Which runs of which grids a figure or table was made from, and the commands that run them again."""
     declared = [run for name, pattern in _grids(names) for run in grid.load(name) if run.folder.match(pattern)]
     epochs = sorted({record.experiment_of(run).epochs for run in done})
     count = f"{len(done)} of {len(declared)}" if len(done) < len(declared) else f"all {len(declared)}"
     chosen = [name for name, _ in _grids(names)]
-    text = (
-        f"From {count} runs of the grid{'s' * (len(chosen) > 1)} {' and '.join(chosen)}: "
-        f"profile {declared[0].experiment.profile}, {'/'.join(map(str, epochs))} epochs. Again: "
-    )
-    paragraph = nodes.paragraph("", "", nodes.Text(text), classes=["record"])
+    which = f"{count} runs of the grid{'s' * (len(chosen) > 1)} {' and '.join(chosen)}"
+    scale = f": profile {declared[0].experiment.profile}, {'/'.join(map(str, epochs))} epochs. Again: "
+    runs = linked(self, nodes.inline(which, which), anchor(done[0]))
+    paragraph = nodes.paragraph("", "", nodes.Text("From "), runs, nodes.Text(scale), classes=["record"])
     for name in chosen:
         command = f"python -m exon sweep {name}"
         paragraph += [nodes.literal(command, command), nodes.Text(" ")]
