@@ -11,6 +11,8 @@
 {cells} ablation/v2_*                                      every outcome in the four cells of the ablation
 {runs} mnist                                               all runs of a notebook, with links to their records
 {judges}                                                   the same of the judges
+{methods}                                                  others' published test errors, ours first
+{speed} beta                                               seconds of an epoch, here and in the authors' logs
 {setting}`0.5`                                             a decimal number that is a setting or a name: no result
 {effects} ablation/v2_*                                    main effects and interaction on every outcome
 
@@ -34,6 +36,7 @@ from exon_claims import CLAIMS
 from exon_explorer import write
 from exon_figures import FIGURES
 from exon_ledger import Ledger
+from exon_methods import Methods, Speed
 from exon_records import Judges, Runs, copy_records
 from exon_runs import anchor, formatted, linked, locate, logger, made_here, origin, runs_of, traced, value_of
 from exon_settings import SettingRole, find_typed_numbers
@@ -220,6 +223,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("effects", Effects)
     app.add_directive("runs", Runs)
     app.add_directive("judges", Judges)
+    app.add_directive("methods", Methods)
+    app.add_directive("speed", Speed)
     app.add_role("setting", SettingRole())
     app.connect("doctree-read", find_typed_numbers)
     app.connect("build-finished", copy_records)
