@@ -1,12 +1,14 @@
 """One function per figure that sets several runs beside each other; each takes tables or tensors and returns a Figure."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from exon.plots import COLORS, GREY, mark_centers, same_epochs, scatter, sheet
@@ -51,31 +53,25 @@ def grid_panels(panels: Mapping[str, Tensor], limit: float) -> Figure:
 
 def error_curves(histories: Mapping[float, pd.DataFrame], authors: Mapping[float, pd.DataFrame]) -> Figure:
     """Test error against the epoch, a panel for each beta, the authors' dashed over the same epochs."""
-    columns = 4
-    rows = -(-len(histories) // columns)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(9, 2.4 * rows), layout="constrained", sharex=True, sharey=True, squeeze=False
-    )
-    for axis in axes.flat[len(histories) :]:
-        axis.set_visible(False)
-    for axis, (beta, history) in zip(axes.flat, histories.items(), strict=False):
+    figure, axes = _two_columns(len(histories), height=2.1, sharex=True, sharey=True)
+    for axis, (beta, history) in zip(axes, histories.items(), strict=True):
         axis.plot(history["epoch"], history["test_error_pct"], color=HERE, label="here")
         if beta in authors:
             shown = same_epochs(authors[beta], history)
             axis.plot(shown["epoch"], shown["test_error_pct"], color=AUTHORS, linestyle="--", label="authors")
         axis.set(title=rf"$\beta = {beta:g}$", ylim=(0, 20))
-        axis.xaxis.get_major_locator().set_params(integer=True)
-    for axis in axes[-1]:
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for axis in axes[-2:]:
         axis.set_xlabel("epoch")
-    for axis in axes[:, 0]:
+    for axis in axes[::2]:
         axis.set_ylabel("test error (%)")
-    axes[0, 0].legend()
+    axes[0].legend()
     return figure
 
 
 def term_curves(histories: Mapping[float, pd.DataFrame], authors: Mapping[float, pd.DataFrame]) -> Figure:
     """Reconstruction and the KL terms of the test images against the epoch, a line for each beta, the authors' dashed."""
-    figure, axes = plt.subplots(1, 3, figsize=(10, 3.8), layout="constrained")
+    figure, axes = _two_columns(len(TERMS), height=2.8)
     shades = plt.get_cmap("viridis")(np.linspace(0.25, 0.9, len(histories)))
     for axis, (column, title) in zip(axes, TERMS.items(), strict=True):
         for shade, (beta, history) in zip(shades, histories.items(), strict=True):
@@ -84,9 +80,11 @@ def term_curves(histories: Mapping[float, pd.DataFrame], authors: Mapping[float,
                 shown = same_epochs(authors[beta], history)
                 axis.plot(shown["epoch"], shown[column], color=shade, linestyle="--")
         axis.set(title=title, xlabel="epoch")
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[2].set_yscale("log")
-    figure.legend(*axes[0].get_legend_handles_labels(), title=r"$\beta$", loc="outside right center")
+    figure.legend(
+        *axes[0].get_legend_handles_labels(), title=r"$\beta$", loc="center", bbox_to_anchor=(0.77, 0.25), ncols=2
+    )
     return figure
 
 
@@ -105,12 +103,8 @@ def against(
         authors: name of a series -> its rows, with columns `by`, metric and value.
         floors: metric -> the best value that it could take.
     """
-    columns = min(3, len(panels))
-    rows = -(-len(panels) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(3.4 * columns, 3.1 * rows), layout="constrained", squeeze=False)
-    for axis in axes.flat[len(panels) :]:
-        axis.set_visible(False)
-    for axis, (metric, title) in zip(axes.flat, panels.items(), strict=False):
+    figure, axes = _two_columns(len(panels), height=2.8)
+    for axis, (metric, title) in zip(axes, panels.items(), strict=True):
         spread = here[here["metric"] == metric].groupby(by)["value"].agg(["mean", "std"])
         axis.errorbar(
             spread.index, spread["mean"], spread["std"].fillna(0), color=HERE, marker="o", capsize=3, label="here"
@@ -131,17 +125,16 @@ def against(
                 axis.set_xlim(left=-smallest / 4)
             else:
                 axis.set_xscale("log")
-    handles = {
-        label: handle for axis in axes.flat for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
-    }
+    handles = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
     if len(handles) > 1:
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles))
     return figure
 
 
-def _two_columns(count: int) -> tuple[Figure, Sequence[Axes]]:
+def _two_columns(count: int, height: float = 3.6, **options: Any) -> tuple[Figure, Sequence[Axes]]:
+    """Panels in rows of two: narrow enough for their words to be read on a phone."""
     rows = -(-count // 2)
-    figure, axes = plt.subplots(rows, 2, figsize=(8, 4.1 * rows), layout="constrained", squeeze=False)
+    figure, axes = plt.subplots(rows, 2, figsize=(7, height * rows), layout="constrained", squeeze=False, **options)
     for axis in axes.flat[count:]:
-        axis.set_visible(False)
+        axis.remove()
     return figure, list(axes.flat[:count])
