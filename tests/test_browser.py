@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from axe_playwright_python.sync_playwright import Axe
 
 
 def pages():
@@ -26,6 +27,20 @@ def test_pages_load_whole_and_alone(visit, path, width, scheme):
     unloaded = page.eval_on_selector_all("img", "all => all.filter(i => i.complete && !i.naturalWidth).map(i => i.src)")
     assert unloaded == []
     assert page.evaluate("document.documentElement.dataset.theme") == scheme
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", pages())
+def test_pages_are_accessible(visit, path, scheme):
+    """axe-core finds nothing serious or critical."""
+    page, _, _ = visit(path, scheme=scheme)
+    found = Axe().run(page)
+    serious = {
+        violation["id"]: [node["html"][:120] for node in violation["nodes"]]
+        for violation in found.response["violations"]
+        if violation["impact"] in ("serious", "critical")
+    }
+    assert serious == {}
 
 
 def test_equations_are_rendered(visit):

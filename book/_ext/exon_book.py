@@ -40,6 +40,7 @@ from exon_methods import Methods, Speed
 from exon_records import Judges, Runs, copy_records
 from exon_runs import anchor, formatted, linked, locate, logger, made_here, origin, runs_of, traced, value_of
 from exon_settings import SettingRole, find_typed_numbers
+from exon_site import name_controls, publish
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
@@ -211,8 +212,10 @@ def announce_sample(app: Sphinx, config: Any) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("exon_profile", os.environ.get("EXON_PROFILE", "quick"), "env")
+    publish(app)
     app.connect("config-inited", announce_sample)
     app.connect("build-finished", write)
+    app.connect("build-finished", name_controls)
     app.add_role("metric", MetricRole())
     app.add_role("authors", AuthorsRole())
     app.add_role("over", OverRole())

@@ -1,0 +1,38 @@
+"""The site as a whole: its address ($EXON_SITE_URL) for sitemap.xml and OpenGraph, and names for the theme's controls."""
+
+import os
+from pathlib import Path
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+
+def publish(app: Sphinx) -> None:
+    """Where $EXON_SITE_URL is set, say so in every page and write a sitemap; without it the site is for reading in place."""
+    if url := os.environ.get("EXON_SITE_URL"):
+        app.setup_extension("sphinx_sitemap")
+        app.connect("config-inited", lambda _, config: _set_address(config, url.rstrip("/") + "/"))
+
+
+def _set_address(config: Config, url: str) -> None:
+    config.html_baseurl = config.ogp_site_url = url
+    config.sitemap_url_scheme = "{link}"
+
+
+# What Sphinx and the theme write, and what a screen reader needs: a list role wants list items, a button wants a name.
+MENDED = {
+    '<div role="list" class="citation-list">': '<div class="citation-list">',
+    '<summary><span class="toctree-toggle"': '<summary aria-label="Pages below this one"><span class="toctree-toggle"',
+}
+
+
+def name_controls(app: Sphinx, exception: Exception | None) -> None:
+    """Mend the accessibility of every page that was written."""
+    if exception or app.builder.name != "html":
+        return
+    for docname in app.env.found_docs:
+        path = Path(app.builder.get_outfilename(docname))
+        content = path.read_text(encoding="utf-8")
+        for old, new in MENDED.items():
+            content = content.replace(old, new)
+        path.write_text(content, encoding="utf-8")
