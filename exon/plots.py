@@ -184,7 +184,7 @@ def v_nat_bars(v_nat: Tensor, delta: float = 1.0) -> Figure:
     for axis, values, title in zip(
         axes, (v_nat, v_nat.sort().values), ("latent dimension", "dimensions in order of V-nat"), strict=True
     ):
-        axis.bar(range(len(values)), values.cpu().numpy(), width=1, color=COLORS[0])
+        bars(axis, values)
         axis.axhline(delta, color=GREY, linewidth=0.8, linestyle="--")
         axis.set(xlabel=title, ylabel="V-nat (nats)", xlim=(-1, len(values)))
     return figure
@@ -196,11 +196,16 @@ def v_nat_classes(v_nat: Tensor, names: Sequence[str]) -> Figure:
         len(names), 1, figsize=(8, 0.9 * len(names)), layout="constrained", sharex=True, sharey=True, squeeze=False
     )
     for axis, values, name in zip(axes[:, 0], v_nat, names, strict=True):
-        axis.bar(range(len(values)), values.cpu().numpy(), width=1, color=COLORS[0])
+        bars(axis, values)
         axis.set_ylabel(name, rotation=0, ha="right", va="center")
         axis.set(xlim=(-1, v_nat.shape[1]))
     axes[-1, 0].set_xlabel("latent dimension")
     return figure
+
+
+def bars(axis: Axes, values: Tensor) -> None:
+    """Values (d,) as bars of width 1 over 0, 1, ..., d - 1, in one path and not one for each: an SVG of a third of the size."""
+    axis.stairs(values.cpu().numpy(), np.arange(len(values) + 1) - 0.5, fill=True, color=COLORS[0])
 
 
 def correlation(matrix: Tensor, names: Sequence[str]) -> Figure:

@@ -81,10 +81,11 @@ def test_rows_of_images_keep_their_order_and_colours():
 def test_bars_show_every_dimension_and_in_order():
     values = torch.tensor([3.0, 0.0, 1.5])
     plain, ordered = plots.v_nat_bars(values).axes
-    assert [bar.get_height() for bar in plain.patches] == [3.0, 0.0, 1.5]
-    assert [bar.get_height() for bar in ordered.patches] == [0.0, 1.5, 3.0]
+    assert list(plain.patches[0].get_data().values) == [3.0, 0.0, 1.5]
+    assert list(ordered.patches[0].get_data().values) == [0.0, 1.5, 3.0]
     strips = plots.v_nat_classes(torch.stack([values, 2 * values]), ["a", "b"]).axes
-    assert [bar.get_height() for bar in strips[1].patches] == [6.0, 0.0, 3.0]
+    assert list(strips[1].patches[0].get_data().values) == [6.0, 0.0, 3.0]
+    assert list(strips[1].patches[0].get_data().edges) == [-0.5, 0.5, 1.5, 2.5]
 
 
 def test_the_correlation_matrix_shows_each_pair_once():
