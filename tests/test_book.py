@@ -73,6 +73,28 @@ def test_every_figure_has_a_description(site):
             assert not alt.endswith((".svg", ".png")), (path.name, alt)
 
 
+def test_a_number_leads_to_its_record(site):
+    """From a number on the front page over its row on the page of all runs to the value in the file."""
+    front = pages(site)[site / "book" / "index.html"]
+    numbers = [e for e in front.select("a > abbr.metric") if "test_error_pct in results/quick" in e["title"]]
+    assert numbers
+    for number in numbers:
+        page, _, anchor = number.parent["href"].partition("#")
+        row = pages(site)[site / "book" / page].find(id=anchor)
+        stored = json.loads((site / "book" / row.select_one("a")["href"]).read_text())
+        assert format(stored["metrics"]["test_error_pct"], ".2f") == number.text
+
+
+def test_every_stored_run_is_listed_with_its_files(site):
+    rows = pages(site)[site / "book" / "runs.html"].select("table.runs tbody tr")
+    listed = {(site / "book" / row.select_one("a")["href"]).resolve().relative_to(site / "records") for row in rows}
+    profiles = [Path("results") / profile for profile in ("quick", "cpu", "paper")]
+    assert listed == {path.relative_to("results") for folder in profiles for path in folder.glob("*/*/run.json")}
+    for path in listed:
+        assert (site / "records" / path).read_bytes() == (Path("results") / path).read_bytes()
+        assert (site / "records" / path).with_name("run.ipynb").is_file()
+
+
 def test_pages_ask_no_outside_host_for_anything(site):
     for path, soup in pages(site).items():
         for element in soup.select("img[src], link[rel=stylesheet][href], script[src]"):
@@ -257,3 +279,27 @@ def test_cells_and_effects_of_the_ablation_are_computed_from_the_records(small_b
 def test_effects_of_one_seed_are_a_warning(small_book):
     _, warnings = small_book("```{effects} ablation/v3_*\n```", outcome=lambda ce, kl, seed: 1.0)
     assert "no effects: 4 runs in 4 cells" in warnings
+
+
+@pytest.mark.parametrize(
+    "page", ["An error of 3.41 %.", "* 1.5", "```{note}\nFrom 2.5 nats.\n```", "| a |\n| --- |\n| 0.5 |"]
+)
+def test_a_number_typed_into_prose_is_a_warning(small_book, page):
+    _, warnings = small_book(page)
+    assert "is typed in: read it from a record" in warnings
+
+
+def test_settings_code_formulas_and_records_are_no_typed_numbers(small_book):
+    page = "{setting}`0.1` {math}`0.5` `0.5` {metric}`quick/mnist/beta-1_seed-1::kl:.2f`, 10,000\n\n```python\nx = 0.5\n```"
+    _, warnings = small_book(page)
+    assert warnings == ""
+
+
+def test_a_published_site_has_a_sitemap_and_one_read_in_place_has_none(small_book, tmp_path, monkeypatch):
+    small_book("Text")
+    assert not (tmp_path / "html" / "sitemap.xml").exists()
+    shutil.rmtree(tmp_path / "source")
+    monkeypatch.setenv("EXON_SITE_URL", "https://example.org/exon")
+    _, warnings = small_book("Text")
+    assert warnings == ""
+    assert "<loc>https://example.org/exon/index.html</loc>" in (tmp_path / "html" / "sitemap.xml").read_text()

@@ -7,7 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+from exon_ablation import FACTORS
+from exon_ablation import outcomes as measured
 from exon_figures import authors_at, authors_table, metrics_of
+
+from exon.effects import effects
 
 
 def series(runs: list[Path], metric: str, by: str = "beta") -> pd.Series:
@@ -31,6 +35,26 @@ def lowest_at(metric: str, value: float, by: str = "beta") -> Callable[[list[Pat
     return lambda runs: series(runs, metric, by).idxmin() == value
 
 
+def effect(outcome: str, factor: str, sign: int) -> Callable[[list[Path]], bool]:
+    """The whole 95 % interval of an effect of the ablation lies on one side of zero: sign is 1 or -1."""
+
+    def holds(runs: list[Path]) -> bool:
+        fit = effects(measured(runs), *FACTORS, outcome)
+        return bool(min(sign * fit.loc[factor, "low"], sign * fit.loc[factor, "high"]) > 0)
+
+    return holds
+
+
+def below(outcome: str, lower: tuple[bool, bool], higher: tuple[bool, bool]) -> Callable[[list[Path]], bool]:
+    """Every run of one cell of the ablation lies below every run of another; cells are (cross-entropy, KL)."""
+
+    def holds(runs: list[Path]) -> bool:
+        cells = measured(runs).groupby(list(FACTORS))[outcome]
+        return bool(cells.get_group(lower).max() < cells.get_group(higher).min())
+
+    return holds
+
+
 def authors_kl_is_exact(runs: list[Path]) -> bool:
     """The KL of the authors' table is the last point of their curve, corrected, to the three decimals they give."""
     table = authors_table().query("metric == 'kl'").set_index("beta")["value"]
@@ -43,6 +67,18 @@ CLAIMS: dict[str, tuple[str, Callable[[list[Path]], bool]]] = {
     "ssim-lowest-at-50": ("beta", lowest_at("negative_ssim", 50.0)),
     "generation-lowest-at-5": ("beta", lowest_at("generation_error_pct", 5.0)),
     "v-nat-falls": ("beta", falls("v_nat")),
+    "in-place-from-5": ("beta", lambda runs: series(runs, "center_error_pct")[5.0:].max() < 15),
+    "out-of-place-at-0.1": ("beta", lambda runs: series(runs, "center_error_pct")[0.1] > 40),
+    "clouds-everywhere": ("beta", lambda runs: series(runs, "purity_pct").min() > 75),
+    "little-left-at-50": ("beta", lambda runs: series(runs, "kl_latent")[50.0] < 0.01 * series(runs, "kl")[50.0]),
+    "ce-lowers-error": ("ablation/v2_*", effect("test_error_pct", "use_cross_entropy", -1)),
+    "ce-lowers-renamed-error": ("ablation/v2_*", effect("relabelled_error_pct", "use_cross_entropy", -1)),
+    "ce-raises-purity": ("ablation/v2_*", effect("purity_pct", "use_cross_entropy", +1)),
+    "kl-lowers-kl": ("ablation/v2_*", effect("kl_latent", "use_kl", -1)),
+    "kl-raises-recon": ("ablation/v2_*", effect("recon", "use_kl", +1)),
+    "kl-costs-error": ("ablation/v2_*", below("test_error_pct", (True, False), (True, True))),
+    "both-for-center-error": ("ablation/v2_*", effect("center_error_pct", "interaction", -1)),
+    "both-for-generation-error": ("ablation/v2_*", effect("generation_error_pct", "interaction", -1)),
     "authors-kl-is-exact": ("beta", authors_kl_is_exact),
     "diversity-does-not-rise": ("prior_design", lambda runs: not rises("path_negative_ssim", "distance")(runs)),
 }

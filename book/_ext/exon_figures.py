@@ -154,7 +154,7 @@ def ablation_latent(runs: list[Path]) -> Figure:
     for title, run in _cells(runs).items():
         arrays = record.arrays(run)
         panels[title] = (arrays["z"], arrays["labels"].long(), record.experiment_of(run).build_prior())
-    return compare.latent_panels(panels, limit=24)
+    return compare.latent_panels(panels, limit=32)
 
 
 def ablation_grids(runs: list[Path]) -> Figure:

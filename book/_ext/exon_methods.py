@@ -58,7 +58,7 @@ class Speed(SphinxDirective):
             "", "", nodes.Text("Median and range over "), linked(self, shown, anchor(runs[0])), classes=["record"]
         )
         source += nodes.Text(f"; the authors' from {theirs['source']}.")
-        return [table(("code", "seconds an epoch", "hardware"), rows), source]
+        return [table(("code", "seconds an epoch", "hardware"), rows, kind="record"), source]
 
 
 def _error(value: float, sd: float) -> str:

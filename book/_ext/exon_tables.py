@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 from docutils import nodes
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> nodes.table:
-    """Cells of text below their heads."""
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "ledger") -> nodes.table:
+    """Cells of text below their heads; kind is a class: "ledger" for numbers, "record" where there is prose in it."""
     group = nodes.tgroup(cols=len(heads))
     group += [nodes.colspec(colwidth=1) for _ in heads]
     group += nodes.thead("", _row(heads))
     group += nodes.tbody("", *map(_row, rows))
-    return nodes.table("", group, classes=["ledger"])
+    return nodes.table("", group, classes=[kind])
 
 
 def number(value: float | None, form: str) -> str:
