@@ -95,6 +95,20 @@ def test_every_stored_run_is_listed_with_its_files(site):
         assert (site / "records" / path).with_name("run.ipynb").is_file()
 
 
+def test_no_page_is_heavy(site):
+    """HTML and images of a page of the book itself; executed notebooks carry their figures with them."""
+    for path, soup in pages(site).items():
+        if path.parent.name == "book":
+            sources = {image["src"] for image in soup.select("img[src]") if not image["src"].startswith("data:")}
+            size = path.stat().st_size + sum((path.parent / unquote(source)).stat().st_size for source in sources)
+            assert size < 1.5e6, path.name
+
+
+def test_equations_do_not_hold_up_the_page(site):
+    (mathjax,) = pages(site)[site / "book" / "method.html"].select("script[src*=mathjax]")
+    assert mathjax.has_attr("defer") or mathjax.has_attr("async")
+
+
 def test_pages_ask_no_outside_host_for_anything(site):
     for path, soup in pages(site).items():
         for element in soup.select("img[src], link[rel=stylesheet][href], script[src]"):
