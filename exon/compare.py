@@ -131,6 +131,18 @@ def against(
     return figure
 
 
+def class_lines(panels: Mapping[str, pd.DataFrame], ylabel: str) -> Figure:
+    """A line for each label against beta: title -> table with index beta and one column for each label."""
+    figure, axes = _two_columns(len(panels), height=3.0, sharey=True)
+    for axis, (title, table) in zip(axes, panels.items(), strict=True):
+        for color, (label, values) in zip(COLORS, table.items(), strict=False):
+            axis.plot(table.index, values, color=color, marker="o", markersize=3, label=str(label))
+        axis.set(title=title, xscale="log", xlabel=LOGARITHMIC["beta"])
+    axes[0].set_ylabel(ylabel)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    return figure
+
+
 def _two_columns(count: int, height: float = 3.6, **options: Any) -> tuple[Figure, Sequence[Axes]]:
     """Panels in rows of two: narrow enough for their words to be read on a phone."""
     rows = -(-count // 2)

@@ -105,3 +105,11 @@ def test_a_weight_of_zero_has_its_place_on_a_logarithmic_axis():
     left, right = (axis.transAxes.transform((x, 0))[0] for x in (0, 1))
     assert left < zero < hundredth < one < right
     assert one - hundredth > hundredth - zero
+
+
+def test_every_label_has_its_line_and_colour():
+    table = pd.DataFrame({0: [3.0, 1.0], 1: [2.0, 0.5]}, index=pd.Index([0.1, 10.0], name="beta"))
+    left, right = compare.class_lines({"a": table, "b": 2 * table}, "V-nat").axes
+    assert [list(line.get_ydata()) for line in left.lines] == [[3.0, 1.0], [2.0, 0.5]]
+    assert [line.get_color() for line in left.lines] == list(plots.COLORS[:2])
+    assert list(right.lines[0].get_ydata()) == [6.0, 2.0]

@@ -115,6 +115,16 @@ def mnist_explained(runs: list[Path]) -> Figure:
     return compare.against(panels, here, floors=floors)
 
 
+def mnist_v_nat(runs: list[Path]) -> Figure:
+    table = metrics_of(list(by_beta(runs).values()))
+    panels = {}
+    for dimension in (1, 2):
+        names = {f"v_nat_{label}_{dimension}": label for label in range(10)}
+        chosen = table[table["metric"].isin(names)].replace({"metric": names})
+        panels[f"$z_{dimension}$"] = chosen.pivot(index="beta", columns="metric", values="value")
+    return compare.class_lines(panels, "V-nat (nats)")
+
+
 def _by_distance(runs: list[Path]) -> dict[float, Path]:
     distances = [(record.experiment_of(run).distance, run) for run in runs]
     return dict(sorted((distance, run) for distance, run in distances if distance is not None))
@@ -192,6 +202,7 @@ FIGURES: dict[str, tuple[str, Callable[[list[Path]], Figure]]] = {
     "mnist-term-curves": ("beta", mnist_term_curves),
     "mnist-table": ("beta", mnist_table),
     "mnist-explained": ("beta", mnist_explained),
+    "mnist-v-nat": ("beta", mnist_v_nat),
     "design-latent": ("prior_design", design_latent),
     "design-paths": ("prior_design", design_paths),
     "design-diversity": ("prior_design", design_diversity),
