@@ -19,6 +19,7 @@ from exon import record
 from exon.errors import UserError
 from exon.experiment import Experiment
 from exon.files import atomic_path, check_writable
+from exon.svg import compact
 
 NOTEBOOKS = Path("notebooks")
 NOT_OF_THE_EXPERIMENT = {"out": str, "keep_weights": bool, "inception_weights": str | None}
@@ -159,7 +160,9 @@ def _terminal() -> Iterator[None]:
 
 
 def _strip(content: nbformat.NotebookNode) -> None:
-    """Remove what differs from run to run without meaning: papermill's and the kernel's metadata, the injected id."""
+    """Remove what differs from run to run without meaning (papermill's and the kernel's metadata, the injected id), and
+    make the figures small.
+    """
     content.metadata.pop("papermill", None)
     content.metadata.get("language_info", {}).pop("version", None)
     for cell in content.cells:
@@ -167,3 +170,6 @@ def _strip(content: nbformat.NotebookNode) -> None:
         cell.metadata.pop("execution", None)
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.id = "injected-parameters"
+        for output in cell.get("outputs", []):
+            if figure := output.get("data", {}).get("image/svg+xml"):
+                output.data["image/svg+xml"] = compact(figure)

@@ -45,6 +45,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from exon import notebook, plots, record, reference
+from exon.svg import compact
 
 
 class MetricRole(SphinxRole):
@@ -190,7 +191,7 @@ class Plot(Shown):
             figure = draw(runs)
             figure.savefig(image, format="svg", metadata={"Date": None}, bbox_inches="tight")
             plt.close(figure)
-        return self.show(name, image.getvalue(), origin(self, grids, runs))
+        return self.show(name, compact(image.getvalue()), origin(self, grids, runs))
 
 
 def figure_of(content: dict[str, Any], cell_id: str) -> str | None:

@@ -1,0 +1,43 @@
+import base64
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from exon.svg import compact
+
+
+def figure(pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels, "RGBA").save(buffer, "PNG")
+    encoded = base64.encodebytes(buffer.getvalue()).decode()
+    return f'<svg><image xlink:href="data:image/png;base64,\n{encoded}" id="a"/><text>data</text></svg>'
+
+
+def picture(svg):
+    encoded = re.search(r'base64,\s*([^"]+)"', svg)[1]
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGBA"))
+
+
+@pytest.mark.parametrize("colours", [1, 11, 256])
+def test_few_colours_take_less_room_and_stay_the_same(colours):
+    generator = np.random.default_rng(0)
+    palette = generator.integers(0, 256, (colours, 4), dtype=np.uint8)
+    pixels = palette[generator.integers(0, colours, (64, 80))]
+    before = figure(pixels)
+    after = compact(before)
+    assert len(after) < len(before)
+    np.testing.assert_array_equal(picture(after), pixels)
+    assert after.endswith('" id="a"/><text>data</text></svg>')
+    assert compact(after) == after
+
+
+def test_many_colours_stay_as_they_are():
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 80, 4), dtype=np.uint8)
+    np.testing.assert_array_equal(picture(compact(figure(pixels))), pixels)
+
+
+def test_a_figure_without_pictures_is_not_touched():
+    assert compact("<svg><path d='M0 0'/></svg>") == "<svg><path d='M0 0'/></svg>"
