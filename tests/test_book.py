@@ -1,13 +1,16 @@
 import json
 import shutil
-import subprocess
 import sys
+from functools import cache
+from io import StringIO
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
 from scipy import stats
+from sphinx.testing.util import SphinxTestApp
+from sphinx.util.console import strip_colors
 
 from exon import grid, notebook, record, reference
 from exon.experiment import Experiment
@@ -18,6 +21,7 @@ from exon_ablation import OUTCOMES
 RUN = Path("results/quick/mnist/beta-1_seed-1")
 
 
+@cache
 def pages(site):
     """Path -> parsed page; _static holds the theme's templates, which are no pages."""
     paths = [path for path in sorted(site.rglob("*.html")) if "_static" not in path.parts]
@@ -151,21 +155,14 @@ def small_book(tmp_path):
             f"import sys\nsys.path.insert(0, {extension!r})\nextensions = ['myst_parser', 'exon_book']\n"
             "html_theme = 'sphinx_book_theme'\nhtml_theme_options = {}\n"
         )
-        warnings = tmp_path / "warnings"
-        command = [
-            sys.executable,
-            "-m",
-            "sphinx",
-            "-q",
-            "-w",
-            warnings,
-            "-D",
-            f"exon_profile={profile}",
-            source,
-            tmp_path / "html",
-        ]
-        subprocess.run(command, check=True, capture_output=True)
-        return (tmp_path / "html" / "index.html").read_text(), warnings.read_text()
+        app = SphinxTestApp(
+            srcdir=source, builddir=tmp_path, confoverrides={"exon_profile": profile}, warning=StringIO()
+        )
+        try:
+            app.build()
+            return (tmp_path / "html" / "index.html").read_text(), strip_colors(app.warning.getvalue())
+        finally:
+            app.cleanup()
 
     return build
 

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from docutils import nodes
-from exon_runs import anchor, logger
+from exon_runs import RUNS_PAGE, anchor, logger
 from exon_tables import number, table
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
@@ -97,8 +97,8 @@ def _row(run: Path) -> list[str]:
 
 
 def copy_records(app: Sphinx, exception: Exception | None) -> None:
-    """Put the files of every run below the site's records/."""
-    if exception or app.builder.name != "html":
+    """Put the files of every run, which the page of all runs leads to, below the site's records/."""
+    if exception or app.builder.name != "html" or RUNS_PAGE not in app.env.found_docs:
         return
     root = Path(app.srcdir)
     for run in records(root):
