@@ -280,11 +280,11 @@ def test_cells_and_effects_of_the_ablation_are_computed_from_the_records(small_b
     assert "n = 3" in html
     rows = rows_of(html)
     title, form = OUTCOMES["test_error_pct"]
-    assert form == ".2f"
-    assert rows[0] == [title, "5.00 ± 1.00", "0.00 ± 1.00", "14.00 ± 1.00", "11.00 ± 1.00"]
-    assert [cell.split()[0] for cell in rows[len(OUTCOMES)][1:]] == ["−10.00", "+4.00", "+2.00"]
+    assert form == ".1f"
+    assert rows[0] == [title, "5.0 ± 1.0", "0.0 ± 1.0", "14.0 ± 1.0", "11.0 ± 1.0"]
+    assert [cell.split()[0] for cell in rows[len(OUTCOMES)][1:]] == ["−10.0", "+4.0", "+2.0"]
     half = stats.t.ppf(0.975, 8) / 3**0.5
-    assert rows[len(OUTCOMES)][2] == f"+4.00 [+{4 - half:.2f}, +{4 + half:.2f}]"
+    assert rows[len(OUTCOMES)][2] == f"+4.0 [+{4 - half:.1f}, +{4 + half:.1f}]"
 
 
 def test_effects_of_one_seed_are_a_warning(small_book):

@@ -15,16 +15,16 @@ from exon.errors import UserError
 FACTORS = ("use_cross_entropy", "use_kl")
 CELLS = {(True, True): "both", (True, False): "no KL", (False, True): "no cross-entropy", (False, False): "neither"}
 OUTCOMES = {
-    "test_error_pct": ("test error (%)", ".2f"),
-    "relabelled_error_pct": ("test error, classes renamed (%)", ".2f"),
+    "test_error_pct": ("test error (%)", ".1f"),
+    "relabelled_error_pct": ("test error, classes renamed (%)", ".1f"),
     "center_error_pct": ("center error (%)", ".1f"),
     "purity_pct": ("purity (%)", ".1f"),
     "generation_error_pct": ("generation error (%)", ".1f"),
     "recon": ("reconstruction", ".1f"),
-    "kl_label": ("KL of the label (nats)", ".3f"),
-    "kl_latent": ("KL of z given the label (nats)", ".2f"),
+    "kl_label": ("KL of the label (nats)", ".2f"),
+    "kl_latent": ("KL of z given the label (nats)", ".1f"),
     "negative_ssim": ("negative SSIM", ".3f"),
-    "v_nat": ("V-nat (nats)", ".2f"),
+    "v_nat": ("V-nat (nats)", ".1f"),
     "cardinality_mean": ("cardinality", ".2f"),
     "center_distance": ("distance to the center (sd)", ".2f"),
     "variance_ratio": ("variance over the prior's", ".2f"),
