@@ -122,7 +122,7 @@ def against(
             smallest = min(value for value in spread.index if value > 0)
             if 0 in spread.index:  # linear from 0, which is shown, to the smallest of the others
                 axis.set_xscale("symlog", linthresh=smallest)
-                axis.set_xlim(left=-smallest / 4)
+                axis.set_xlim(-smallest / 4, 2 * max(spread.index))
             else:
                 axis.set_xscale("log")
     handles = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from exon_ablation import FACTORS
 from exon_ablation import outcomes as measured
-from exon_figures import authors_at, authors_table, metrics_of
+from exon_figures import along, authors_at, authors_table, metrics_of
 
 from exon.effects import effects
 
@@ -41,6 +41,17 @@ def effect(outcome: str, factor: str, sign: int) -> Callable[[list[Path]], bool]
     def holds(runs: list[Path]) -> bool:
         fit = effects(measured(runs), *FACTORS, outcome)
         return bool(min(sign * fit.loc[factor, "low"], sign * fit.loc[factor, "high"]) > 0)
+
+    return holds
+
+
+def monotone_to_one(metric: str, sign: int) -> Callable[[list[Path]], bool]:
+    """From no KL to the full model, the metric's mean rises (sign 1) or falls (-1) with every step of the factor on the KL."""
+
+    def holds(runs: list[Path]) -> bool:
+        table = along("kl_weight", runs)
+        means = table[table["metric"] == metric].groupby("kl_weight")["value"].mean()
+        return bool((sign * means[:1.0]).is_monotonic_increasing)
 
     return holds
 
@@ -79,6 +90,8 @@ CLAIMS: dict[str, tuple[str, Callable[[list[Path]], bool]]] = {
     "kl-costs-error": ("ablation/v2_*", below("test_error_pct", (True, False), (True, True))),
     "both-for-center-error": ("ablation/v2_*", effect("center_error_pct", "interaction", -1)),
     "both-for-generation-error": ("ablation/v2_*", effect("generation_error_pct", "interaction", -1)),
+    "kl-path-center-error": ("ablation/v2_* ablation_paths", monotone_to_one("center_error_pct", -1)),
+    "kl-path-generation-error": ("ablation/v2_* ablation_paths", monotone_to_one("generation_error_pct", -1)),
     "authors-kl-is-exact": ("beta", authors_kl_is_exact),
     "diversity-does-not-rise": ("prior_design", lambda runs: not rises("path_negative_ssim", "distance")(runs)),
 }

@@ -183,16 +183,19 @@ PATH_PANELS = {
 }
 
 
-def path_over(setting: str, default: float) -> Callable[[list[Path]], Figure]:
-    """The outcomes against one weight, the other at its default; cross-entropy is always on."""
-    other = "kl_weight" if setting == "lambda1" else "lambda1"
+PATHS = {"lambda1": ("kl_weight", 1.0), "kl_weight": ("lambda1", 6000.0)}  # a path's setting -> what stays as it is
 
-    def draw(runs: list[Path]) -> Figure:
-        table = metrics_of(runs)
-        chosen = table[table["use_cross_entropy"] & (table[other] == default)]
-        return compare.against(PATH_PANELS, chosen, by=setting)
 
-    return draw
+def along(setting: str, runs: list[Path]) -> pd.DataFrame:
+    """The metrics of the ablation's runs on one path, cross-entropy on."""
+    table = metrics_of(runs)
+    fixed, value = PATHS[setting]
+    return table[table["use_cross_entropy"] & (table[fixed] == value)]
+
+
+def path_over(setting: str) -> Callable[[list[Path]], Figure]:
+    """The outcomes along one path."""
+    return lambda runs: compare.against(PATH_PANELS, along(setting, runs), by=setting)
 
 
 FIGURES: dict[str, tuple[str, Callable[[list[Path]], Figure]]] = {
@@ -209,6 +212,6 @@ FIGURES: dict[str, tuple[str, Callable[[list[Path]], Figure]]] = {
     "ablation-latent": ("ablation/v2_*", ablation_latent),
     "ablation-grids": ("ablation/v2_*", ablation_grids),
     "ablation-latent-sci": ("ablation/v3_*", ablation_latent),
-    "path-lambda1": ("ablation/v2_* ablation_paths", path_over("lambda1", default=1.0)),
-    "path-kl": ("ablation/v2_* ablation_paths", path_over("kl_weight", default=6000.0)),
+    "path-lambda1": ("ablation/v2_* ablation_paths", path_over("lambda1")),
+    "path-kl": ("ablation/v2_* ablation_paths", path_over("kl_weight")),
 }
