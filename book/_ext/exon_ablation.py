@@ -1,11 +1,12 @@
 """The ablation's tables: outcomes in each cell of the design, and the effects of its two factors."""
 
+import math
 from pathlib import Path
 
 import pandas as pd
 from docutils import nodes
 from exon_runs import logger, origin, runs_of
-from exon_tables import number, table
+from exon_tables import number, table, with_spread
 from sphinx.util.docutils import SphinxDirective
 
 from exon import record
@@ -55,10 +56,7 @@ class Cells(SphinxDirective):
         rows = []
         for metric, (title, form) in OUTCOMES.items():
             mean, sd = cells[metric].mean(), cells[metric].std()
-            shown = [
-                number(mean.get(cell), form) + (f" ± {sd[cell]:{form}}" if counts.get(cell, 0) > 1 else "")
-                for cell in CELLS
-            ]
+            shown = [with_spread(mean.get(cell), sd.get(cell, math.nan), form) for cell in CELLS]
             rows.append([title, *shown])
         return [table(heads, rows), origin(self, self.arguments[0], runs)]
 

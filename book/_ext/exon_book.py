@@ -9,12 +9,12 @@
 {plot} mnist-latent                                        a figure of `exon_figures`, drawn from the runs of a grid
 {ledger} beta::kl                                          every number of the paper's table beside the one found here
 {cells} ablation/v2_*                                      every outcome in the four cells of the ablation
+{effects} ablation/v2_*                                    main effects and interaction on every outcome
 {runs} mnist                                               all runs of a notebook, with links to their records
 {judges}                                                   the same of the judges
 {methods}                                                  others' published test errors, ours first
 {speed} beta                                               seconds of an epoch, here and in the authors' logs
 {setting}`0.5`                                             a decimal number that is a setting or a name: no result
-{effects} ablation/v2_*                                    main effects and interaction on every outcome
 
 "{profile}" in a path stands for the profile the book is built for ($EXON_PROFILE, else quick). A missing record or key is
 a warning, and so fails the build.

@@ -10,9 +10,11 @@ import pandas as pd
 import torch
 from exon_ablation import CELLS
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from exon import checkpoint, compare, data, explain, plots, record, reference
 from exon.experiment import Experiment
+from exon.prior import GaussianMixturePrior
 
 PANELS = (0.1, 0.5, 5.0, 50.0)
 AUTHORS_20, AUTHORS_100 = "authors, epoch 20", "authors, epoch 100"
@@ -56,13 +58,17 @@ def authors_table(dataset: str = "mnist") -> pd.DataFrame:
     return table[table["dataset"] == dataset]
 
 
+def codes(run: Path) -> tuple[Tensor, Tensor, GaussianMixturePrior]:
+    """The codes of a run's test images, their labels, and the prior."""
+    arrays = record.arrays(run)
+    return arrays["z"], arrays["labels"].long(), record.experiment_of(run).build_prior()
+
+
 def mnist_latent(runs: list[Path]) -> Figure:
     panels = {}
     for beta, run in by_beta(runs).items():
         if beta in PANELS:
-            arrays = record.arrays(run)
-            prior = record.experiment_of(run).build_prior()
-            panels[rf"$\beta = {beta:g}$"] = (arrays["z"], arrays["labels"].long(), prior)
+            panels[rf"$\beta = {beta:g}$"] = codes(run)
     return compare.latent_panels(panels, limit=24)
 
 
@@ -133,8 +139,7 @@ def _by_distance(runs: list[Path]) -> dict[float, Path]:
 def design_latent(runs: list[Path]) -> Figure:
     panels = {}
     for distance, run in _by_distance(runs).items():
-        arrays, prior = record.arrays(run), record.experiment_of(run).build_prior()
-        panels[f"$r = {distance:g}$"] = (arrays["z"], arrays["labels"].long(), prior)
+        panels[f"$r = {distance:g}$"] = codes(run)
     return compare.latent_panels(panels, limit=24)
 
 
@@ -160,11 +165,7 @@ def _cells(runs: list[Path]) -> dict[str, Path]:
 
 
 def ablation_latent(runs: list[Path]) -> Figure:
-    panels = {}
-    for title, run in _cells(runs).items():
-        arrays = record.arrays(run)
-        panels[title] = (arrays["z"], arrays["labels"].long(), record.experiment_of(run).build_prior())
-    return compare.latent_panels(panels, limit=32)
+    return compare.latent_panels({title: codes(run) for title, run in _cells(runs).items()}, limit=32)
 
 
 def ablation_grids(runs: list[Path]) -> Figure:

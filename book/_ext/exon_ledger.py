@@ -4,7 +4,7 @@ import pandas as pd
 from docutils import nodes
 from exon_figures import authors_at, authors_table, metrics_of
 from exon_runs import logger, origin, runs_of
-from exon_tables import number, table
+from exon_tables import number, table, with_spread
 from sphinx.util.docutils import SphinxDirective
 
 from exon import record
@@ -51,13 +51,12 @@ def ledger(metrics: pd.DataFrame, metric: str, epochs: int) -> list[list[str]]:
     late = _series(authors_table(), metric)
     rows = []
     for beta, (mean, sd, count) in here.iterrows():
-        ours = format(mean, form) + (f" ± {sd:{form}}" if count > 1 else "")
         gap = mean - early[beta] if beta in early else None
         within = "–" if gap is None or pd.isna(spread) else "yes" if abs(gap) <= 2 * spread else "no"
         rows.append(
             [
                 f"{beta:g}",
-                ours,
+                with_spread(mean, sd, form),
                 str(int(count)),
                 number(early.get(beta), form),
                 number(gap, "+" + form),

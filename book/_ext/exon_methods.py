@@ -4,7 +4,7 @@ import pandas as pd
 from docutils import nodes
 from docutils.statemachine import StringList
 from exon_runs import anchor, linked, runs_of
-from exon_tables import number, table
+from exon_tables import number, table, with_spread
 from sphinx.util.docutils import SphinxDirective
 
 from exon import record, reference
@@ -27,8 +27,8 @@ class Methods(SphinxDirective):
         ]
         for row in reference.table("methods").itertuples():
             cited = f"{{cite:t}}`{row.key}`" + (f" {row.note}" if isinstance(row.note, str) else "")
-            mnist = _error(row.mnist_100_error_pct, row.mnist_100_sd)
-            cifar10 = _error(row.cifar10_4000_error_pct, row.cifar10_4000_sd)
+            mnist = with_spread(row.mnist_100_error_pct, row.mnist_100_sd, ".2f")
+            cifar10 = with_spread(row.cifar10_4000_error_pct, row.cifar10_4000_sd, ".2f")
             lines.append(f"| {row.method} | {row.kind} | {mnist} | {cifar10} | {cited} |")
         parent = nodes.container(classes=["record"])
         self.state.nested_parse(StringList(lines, source=self.env.docname), self.content_offset, parent)
@@ -59,7 +59,3 @@ class Speed(SphinxDirective):
         )
         source += nodes.Text(f"; the authors' from {theirs['source']}.")
         return [table(("code", "seconds an epoch", "hardware"), rows, kind="record"), source]
-
-
-def _error(value: float, sd: float) -> str:
-    return number(value, ".2f") + ("" if pd.isna(sd) else f" ± {sd:.2f}")

@@ -19,5 +19,10 @@ def number(value: float | None, form: str) -> str:
     return "–" if value is None or value != value else format(value, form).replace("-", "−")
 
 
+def with_spread(mean: float | None, sd: float, form: str) -> str:
+    """A mean and, where there is one, its standard deviation: "3.41 ± 0.16"."""
+    return number(mean, form) + ("" if sd != sd else f" ± {sd:{form}}")
+
+
 def _row(cells: Sequence[str]) -> nodes.row:
     return nodes.row("", *(nodes.entry("", nodes.paragraph("", cell)) for cell in cells))
