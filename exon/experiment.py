@@ -81,7 +81,7 @@ class Experiment(BaseModel):
     batch_size: int = Field(128, ge=2)
     labelled_batch_size: int = Field(32, ge=2)
     epochs: int = Field(3, ge=1)
-    rampup_epochs: int = Field(10, ge=0)
+    rampup_epochs: int = Field(10, ge=0, description="of lambda2; on CIFAR-10 counted in the authors' 600 epochs")
     learning_rate: float = Field(3e-3, gt=0, lt=1)
     weight_decay: float = Field(5e-4, ge=0, lt=1)
     width: float = Field(1.0, gt=0, le=4)

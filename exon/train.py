@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -169,21 +169,40 @@ def make_optimizers(experiment: Experiment, model: EXoN) -> tuple[torch.optim.Op
     )
 
 
-def learning_rates(dataset: str, epoch: int, epochs: int, base: float) -> tuple[float, float]:
-    """Learning rates of (encoder and decoder, classifier) in an epoch, counted from 0; the authors' schedules.
+class Schedule(NamedTuple):
+    """What changes in the course of training: the weight of SCI's unlabelled part and the two learning rates."""
 
-    MNIST: base for both; from epoch 10 the classifier's is base * exp(-5 (epoch / epochs)^2).
-    CIFAR-10: in epoch 0 a tenth and a fifth of base; then the classifier's is halved at 250, 350, 450 and 550 of 600
-    epochs and falls by exp(-5 t^2) over the rest, t in [0, 1]. Other lengths scale these marks.
+    lambda2: float
+    lr: float
+    lr_classifier: float
+
+
+CIFAR10_EPOCHS = 600
+
+
+def schedule(experiment: Experiment, epoch: int, fraction: float = 0.0) -> Schedule:
+    """The authors' schedules, for the step at `fraction` in [0, 1) of an epoch that is counted from 0.
+
+    lambda2 = lambda1 * ramp_up(time, rampup_epochs).
+
+    MNIST: time is the epoch. The learning rate is the base for both; from epoch 10 the classifier's is
+    base * exp(-5 (epoch / epochs)^2).
+
+    CIFAR-10: time runs through the 600 epochs of the authors, 0 to 599, in whatever number of epochs is given; within an
+    epoch too, so that a short run warms up and falls as the long one does. At time 0 the rates are a tenth and a fifth of
+    base; then the classifier's is halved at 250, 350, 450 and 550 and falls by exp(-5 t^2) over the rest, t in [0, 1].
     """
-    if dataset == "mnist":
-        return base, base if epoch < 10 else base * math.exp(-5 * (epoch / epochs) ** 2)
-    if epoch == 0:
-        return 0.1 * base, 0.2 * base
-    position = 600 * epoch / epochs
-    halvings = sum(position >= mark for mark in (250, 350, 450, 550))
-    fall = max(0.0, (position - 550) / 50)
-    return base, base * 0.5**halvings * math.exp(-5 * fall**2)
+    base = experiment.learning_rate
+    if experiment.dataset == "mnist":
+        time = epoch
+        fall = math.exp(-5 * (epoch / experiment.epochs) ** 2) if epoch >= 10 else 1.0
+        rates = base, base * fall
+    else:
+        time = math.floor(CIFAR10_EPOCHS * (epoch + fraction) / experiment.epochs)
+        halvings = sum(time >= mark for mark in (250, 350, 450, 550))
+        fall = math.exp(-5 * max(0.0, (time - 550) / 50) ** 2)
+        rates = (base, base * 0.5**halvings * fall) if time else (0.1 * base, 0.2 * base)
+    return Schedule(experiment.lambda1 * losses.ramp_up(time, experiment.rampup_epochs), *rates)
 
 
 def train_epoch(
@@ -199,19 +218,19 @@ def train_epoch(
     Raises:
         UserError: a term is not finite.
     """
-    rates = learning_rates(experiment.dataset, epoch, experiment.epochs, experiment.learning_rate)
-    for optimizer, rate in zip(optimizers, rates, strict=True):
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-    lambda2 = experiment.lambda1 * losses.ramp_up(epoch, experiment.rampup_epochs)
     steps = max(1, len(images.unlabelled) // experiment.batch_size)
     sizes = (experiment.labelled_batch_size, experiment.batch_size - experiment.labelled_batch_size)
     device = images.unlabelled.device
     sums: dict[str, list[Tensor]] = {}
     counts: dict[str, int] = {}
     pairs = data.batches(len(images.labelled), len(images.unlabelled), steps, sizes, device)
-    for labelled, unlabelled in progress(pairs, steps, f"epoch {epoch + 1}/{experiment.epochs}"):
-        terms = step(labelled, unlabelled, beta, lambda2)
+    pairs = progress(pairs, steps, f"epoch {epoch + 1}/{experiment.epochs}")
+    for index, (labelled, unlabelled) in enumerate(pairs):
+        now = schedule(experiment, epoch, index / steps)
+        for optimizer, rate in zip(optimizers, (now.lr, now.lr_classifier), strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+        terms = step(labelled, unlabelled, beta, now.lambda2)
         for name, term in terms._asdict().items():
             if term is not None:
                 sums.setdefault(name, []).append(term.detach().sum())
@@ -221,7 +240,7 @@ def train_epoch(
         raise UserError(
             f"Training diverged in epoch {epoch + 1} ({json.dumps(means)}): give a smaller learning_rate or a larger beta."
         )
-    return {"epoch": epoch + 1, "beta": beta, "lambda2": lambda2, "lr": rates[0], "lr_classifier": rates[1], **means}
+    return {"epoch": epoch + 1, "beta": beta, **now._asdict(), **means}
 
 
 T = TypeVar("T")
