@@ -61,15 +61,18 @@ def rotate(images: Tensor, angle: Tensor) -> Tensor:
         images: (N, 1, 28, 28).
         angle: (N,), indices into ANGLES.
     """
-    prefilter, position, weight = (table.to(images.device) for table in _rotation_tables())
+    prefilter, position, weight = _rotation_tables(images.device)
     coefficients = prefilter @ images[:, 0] @ prefilter.T
     taps = coefficients.flatten(1).gather(1, position[angle].flatten(1)).unflatten(1, (784, 16))
     return (taps * weight[angle]).sum(2).view(-1, 1, 28, 28)
 
 
 @cache
-def _rotation_tables() -> tuple[Tensor, Tensor, Tensor]:
-    """P (52, 28); for every angle the positions and the weights of the 16 coefficients of every pixel, (50, 784, 16)."""
+def _rotation_tables(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """P (52, 28); for every angle the positions and the weights of the 16 coefficients of every pixel, (50, 784, 16).
+
+    Kept on each device: to bring them there anew would make every step wait.
+    """
     from scipy import ndimage
 
     extended = np.pad(np.eye(28), ((EDGE, EDGE), (0, 0)), mode="edge")
@@ -84,9 +87,9 @@ def _rotation_tables() -> tuple[Tensor, Tensor, Tensor]:
         positions.append(((rows[:, :, None]) * (28 + 2 * EDGE) + columns[:, None, :]).reshape(784, 16))
         weights.append((row_weight[:, :, None] * column_weight[:, None, :]).reshape(784, 16))
     return (
-        torch.from_numpy(prefilter).float(),
-        torch.from_numpy(np.stack(positions)),
-        torch.from_numpy(np.stack(weights)).float(),
+        torch.from_numpy(prefilter).float().to(device),
+        torch.from_numpy(np.stack(positions)).to(device),
+        torch.from_numpy(np.stack(weights)).float().to(device),
     )
 
 

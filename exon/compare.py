@@ -88,6 +88,25 @@ def term_curves(histories: Mapping[float, pd.DataFrame], authors: Mapping[float,
     return figure
 
 
+def step_curves(here: pd.DataFrame, authors: pd.DataFrame) -> Figure:
+    """Test error and the terms of the bound on test images against the training step, the authors' dashed.
+
+    Args:
+        here, authors: columns step, test_error_pct and those of `TERMS`.
+    """
+    panels = {"test_error_pct": "test error (%)", **TERMS}
+    figure, axes = _two_columns(len(panels), height=2.6, sharex=True)
+    for axis, (column, title) in zip(axes, panels.items(), strict=True):
+        axis.plot(here["step"], here[column], color=HERE, marker="o", ms=3, label="here")
+        axis.plot(authors["step"], authors[column], color=AUTHORS, linestyle="--", marker="s", ms=3, label="authors")
+        axis.set(title=title)
+        axis.set_ylim(bottom=0)
+    for axis in axes[-2:]:
+        axis.set_xlabel("step")
+    axes[0].legend()
+    return figure
+
+
 def against(
     panels: Mapping[str, str],
     here: pd.DataFrame,
@@ -100,7 +119,7 @@ def against(
     Args:
         panels: metric -> title.
         here: rows of runs.csv, with columns `by`, metric and value.
-        authors: name of a series -> its rows, with columns `by`, metric and value.
+        authors: name of a series -> its rows, with columns `by`, metric, value and perhaps sd.
         floors: metric -> the best value that it could take.
     """
     figure, axes = _two_columns(len(panels), height=2.8)
@@ -112,7 +131,10 @@ def against(
         for (name, table), style in zip((authors or {}).items(), ("--", ":"), strict=False):
             theirs = table[table["metric"] == metric].sort_values(by)
             if len(theirs):
-                axis.plot(theirs[by], theirs["value"], color=AUTHORS, linestyle=style, marker="s", ms=4, label=name)
+                options = {"color": AUTHORS, "linestyle": style, "marker": "s", "ms": 4, "label": name}
+                axis.errorbar(
+                    theirs[by], theirs["value"], theirs.get("sd", 0 * theirs["value"]).fillna(0), capsize=3, **options
+                )
         if floors and metric in floors:
             axis.axhline(floors[metric], color=GREY, linewidth=0.8, linestyle="-.", label="floor")
         axis.set(title=title, xlabel=LOGARITHMIC.get(by, by))
@@ -128,6 +150,16 @@ def against(
     handles = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
     if len(handles) > 1:
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles))
+    return figure
+
+
+def intervals(table: pd.DataFrame, ylabel: str) -> Figure:
+    """A number with its interval against beta, on two logarithmic axes: index beta, columns value, low and high."""
+    figure, axis = plt.subplots(figsize=(5, 3.2), layout="constrained")
+    reach = [table["value"] - table["low"], table["high"] - table["value"]]
+    axis.errorbar(table.index, table["value"], reach, color=HERE, marker="o", capsize=3)
+    axis.axhline(1, color=GREY, linewidth=0.8, linestyle="--")
+    axis.set(xscale="log", yscale="log", xlabel=LOGARITHMIC["beta"], ylabel=ylabel)
     return figure
 
 

@@ -25,6 +25,7 @@ def test_a_record_says_what_was_run_on_what(stored, tiny, sample, fitted):
     assert content["provenance"]["data"] == {"name": "mnist", "source": "sample", "sha256": "test"}
     assert content["provenance"]["packages"].keys() >= {"torch", "numpy"}
     assert content["provenance"]["threads"] >= 1
+    assert 0.01 < content["provenance"]["memory_gib"] < 1000
     history = pd.read_csv(stored / "history.csv")
     assert history["test_error_pct"].tolist() == [row["test_error_pct"] for row in fitted.history]
     split = json.loads((stored / "split.json").read_text())

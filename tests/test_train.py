@@ -269,11 +269,45 @@ def test_a_missing_device_is_named():
         train.choose_device("cuda")
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_cuda_agrees_with_the_cpu(fitted, sample):
-    on_cuda = train.fit(Experiment.create(**TINY, device="cuda"), sample)
-    for ours, theirs in zip(fitted.history, on_cuda.history, strict=True):
-        assert ours["train_recon"] == pytest.approx(theirs["train_recon"], rel=0.05)
+on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+
+
+@pytest.mark.parametrize(
+    ("device", "precision"),
+    [
+        ("cpu", "bfloat16"),
+        pytest.param("cuda", "float32", marks=on_cuda),
+        pytest.param("cuda", "bfloat16", marks=on_cuda),
+    ],
+)
+@pytest.mark.parametrize("dataset", ["mnist", "cifar10"])
+def test_every_device_and_precision_trains_alike(dataset, device, precision, sample):
+    images = data.load("cifar10", "sample") if dataset == "cifar10" else sample
+    settings = TINY if dataset == "mnist" else {"dataset": "cifar10", "profile": "smoke"}
+    here, there = (
+        train.fit(Experiment.create(**settings, **variant), images).history[-1]
+        for variant in ({"device": "cpu"}, {"device": device, "precision": precision})
+    )
+    for metric in ("train_recon", "train_cross_entropy", "test_recon"):
+        assert there[metric] == pytest.approx(here[metric], rel=0.1), metric
+
+
+@on_cuda
+@pytest.mark.parametrize("dataset", ["mnist", "cifar10"])
+def test_a_step_does_not_wait_for_the_gpu(dataset):
+    experiment = Experiment.create(dataset=dataset, profile="smoke", device="cuda")
+    images = data.load(dataset, "sample")
+    targets = F.one_hot(images.train_labels[:100], 10).float().cuda()
+    on_device = train.TrainingImages(images.train_images[:100].cuda(), targets, images.train_images.cuda())
+    model = train.build(dataset, experiment.build_prior(), 0.125).cuda()
+    step = train.make_step(experiment, model, train.make_optimizers(experiment, model), on_device)
+    index = torch.arange(8, device="cuda")
+    step(index, index, 1.0, 1.0)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        step(index, index, 1.0, 1.0)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 def test_augmentations_cover_both_data_sets():

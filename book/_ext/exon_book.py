@@ -10,6 +10,7 @@
 {ledger} beta::kl                                          every number of the paper's table beside the one found here
 {cells} ablation/v2_*                                      every outcome in the four cells of the ablation
 {effects} ablation/v2_*                                    main effects and interaction on every outcome
+{trials} cifar10_setting                                   the settings tried for small CIFAR-10 runs, by validation error
 {runs} mnist                                               all runs of a notebook, with links to their records
 {judges}                                                   the same of the judges
 {methods}                                                  others' published test errors, ours first
@@ -32,6 +33,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from docutils.parsers.rst.directives.images import Figure
 from exon_ablation import Cells, Effects
+from exon_cifar10 import Trials
 from exon_claims import CLAIMS
 from exon_explorer import write
 from exon_figures import FIGURES
@@ -225,6 +227,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("ledger", Ledger)
     app.add_directive("cells", Cells)
     app.add_directive("effects", Effects)
+    app.add_directive("trials", Trials)
     app.add_directive("runs", Runs)
     app.add_directive("judges", Judges)
     app.add_directive("methods", Methods)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 from exon_ablation import CELLS
+from exon_cifar10 import curves
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -199,6 +200,35 @@ def path_over(setting: str) -> Callable[[list[Path]], Figure]:
     return lambda runs: compare.against(PATH_PANELS, along(setting, runs), by=setting)
 
 
+def cifar10_table(runs: list[Path]) -> Figure:
+    panels = {"test_error_pct": "test error (%)", "cardinality_automobile": "cardinality, automobile"}
+    return compare.against(panels, metrics_of(runs), {"authors, epoch 600": authors_table("cifar10")})
+
+
+def cifar10_explained(runs: list[Path]) -> Figure:
+    here = metrics_of(runs)
+    panels = {
+        "cardinality_mean": "cardinality",
+        "v_nat_label": "V-nat, label dimensions (nats)",
+        "v_nat_other": "V-nat, the others (nats)",
+        "v_nat_correlation": "correlation of V-nat",
+        "purity_pct": "purity (%)",
+        "center_error_pct": "center error (%)",
+        "generation_error_pct": "generation error (%)",
+        "judge_score": "judge score",
+    }
+    means = here.groupby("metric")["value"].mean()
+    floors = {"center_error_pct": means["center_error_floor_pct"], "generation_error_pct": means["judge_error_pct"]}
+    return compare.against(panels, here, floors=floors)
+
+
+def cifar10_ratio(runs: list[Path]) -> Figure:
+    names = {"change_ratio": "value", "change_ratio_low": "low", "change_ratio_high": "high"}
+    table = metrics_of(runs).replace({"metric": names})
+    table = table[table["metric"].isin(names.values())].pivot(index="beta", columns="metric", values="value")
+    return compare.intervals(table, "change of the image, inside : outside")
+
+
 FIGURES: dict[str, tuple[str, Callable[[list[Path]], Figure]]] = {
     "mnist-latent": ("beta", mnist_latent),
     "mnist-grids": ("beta", mnist_grids),
@@ -213,6 +243,10 @@ FIGURES: dict[str, tuple[str, Callable[[list[Path]], Figure]]] = {
     "ablation-latent": ("ablation/v2_*", ablation_latent),
     "ablation-grids": ("ablation/v2_*", ablation_grids),
     "ablation-latent-sci": ("ablation/v3_*", ablation_latent),
+    "cifar10-curves": ("cifar10/beta-0.05_*", lambda runs: compare.step_curves(*curves(runs))),
+    "cifar10-table": ("cifar10/beta-*", cifar10_table),
+    "cifar10-explained": ("cifar10/beta-*", cifar10_explained),
+    "cifar10-ratio": ("cifar10/beta-*", cifar10_ratio),
     "path-lambda1": ("ablation/v2_* ablation_paths", path_over("lambda1")),
     "path-kl": ("ablation/v2_* ablation_paths", path_over("kl_weight")),
 }
