@@ -204,8 +204,8 @@ def v_nat_classes(v_nat: Tensor, names: Sequence[str]) -> Figure:
 
 
 def bars(axis: Axes, values: Tensor) -> None:
-    """Values (d,) as bars of width 1 over 0, 1, ..., d - 1, in one path and not one for each: an SVG of a third of the size."""
-    axis.stairs(values.cpu().numpy(), np.arange(len(values) + 1) - 0.5, fill=True, color=COLORS[0])
+    """Values (d,) as bars of width 1 over 0, 1, ..., d - 1; as pixels: hundreds of bars are a large SVG."""
+    axis.stairs(values.cpu().numpy(), np.arange(len(values) + 1) - 0.5, fill=True, color=COLORS[0], rasterized=True)
 
 
 def correlation(matrix: Tensor, names: Sequence[str]) -> Figure:

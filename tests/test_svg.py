@@ -34,9 +34,22 @@ def test_few_colours_take_less_room_and_stay_the_same(colours):
     assert compact(after) == after
 
 
-def test_many_colours_stay_as_they_are():
-    pixels = np.random.default_rng(0).integers(0, 256, (64, 80, 4), dtype=np.uint8)
-    np.testing.assert_array_equal(picture(compact(figure(pixels))), pixels)
+def smooth(alpha):
+    row, column = np.mgrid[0:64, 0:80]
+    grain = np.random.default_rng(0).integers(0, 4, (3, 64, 80))
+    return np.stack([*([3 * row, 2 * column, row + column] + grain), np.full_like(row, alpha)], axis=2).astype(np.uint8)
+
+
+def test_many_colours_become_a_photograph_that_looks_the_same():
+    before, after = figure(smooth(255)), compact(figure(smooth(255)))
+    assert "data:image/jpeg" in after
+    assert len(after) < len(before)
+    assert np.abs(picture(after).astype(int) - smooth(255)).mean() < 3
+    assert compact(after) == after
+
+
+def test_transparent_pictures_of_many_colours_stay_as_they_are():
+    np.testing.assert_array_equal(picture(compact(figure(smooth(128)))), smooth(128))
 
 
 def test_a_figure_without_pictures_is_not_touched():
