@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 from torch import Tensor
 
 from exon.plots import COLORS, GREY, mark_centers, same_epochs, scatter, sheet
@@ -160,6 +160,8 @@ def intervals(table: pd.DataFrame, ylabel: str) -> Figure:
     axis.errorbar(table.index, table["value"], reach, color=HERE, marker="o", capsize=3)
     axis.axhline(1, color=GREY, linewidth=0.8, linestyle="--")
     axis.set(xscale="log", yscale="log", xlabel=LOGARITHMIC["beta"], ylabel=ylabel)
+    axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.yaxis.set_minor_formatter(StrMethodFormatter("{x:g}") if axis.get_ylim()[1] < 20 else NullFormatter())
     return figure
 
 
