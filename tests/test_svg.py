@@ -36,7 +36,7 @@ def test_few_colours_take_less_room_and_stay_the_same(colours):
 
 def smooth(alpha):
     row, column = np.mgrid[0:64, 0:80]
-    colors = [3 * row, 2 * column, row + column] + np.random.default_rng(0).integers(0, 4, (3, 64, 80))
+    colors = np.stack([3 * row, 2 * column, row + column]) + np.random.default_rng(0).integers(0, 4, (3, 64, 80))
     return np.stack([*colors, np.full_like(row, alpha)], axis=2).astype(np.uint8)
 
 

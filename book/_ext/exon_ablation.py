@@ -54,6 +54,7 @@ class Cells(SphinxDirective):
     """{cells} GRID: each outcome in the four cells, mean and standard deviation over the seeds."""
 
     required_arguments = 1
+    final_argument_whitespace = True
 
     def run(self) -> list[nodes.Node]:
         runs = runs_of(self, self.arguments[0])

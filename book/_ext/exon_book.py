@@ -2,6 +2,7 @@
 
 {metric}`quick/mnist/beta-1_seed-1::test_error_pct:.2f`   a number from run.json, its source shown on hover
 {authors}`quick/mnist/beta-1_seed-1::test_error_pct:.2f`  the authors' value at the settings and the epoch of that run
+{paper}`cifar10 0.05 test_error_pct:.1f`                  a number of the paper's table: data set, beta, metric
 {run-label}  quick/mnist/beta-1_seed-1                     what the run was, where, when, and whether it was made here
 {run-figure} quick/mnist/beta-1_seed-1::latent             the figure that a cell of the executed notebook shows
 {over}`max beta::test_error_pct:.2f`                       min, max, mean, sd or n of a metric over the runs of a grid
@@ -36,6 +37,7 @@ from exon_ablation import Cells, Effects
 from exon_cifar10 import Trials
 from exon_claims import CLAIMS
 from exon_explorer import write
+from exon_explorer_cifar10 import write_cifar10
 from exon_figures import FIGURES
 from exon_ledger import Ledger
 from exon_methods import Methods, Speed
@@ -80,6 +82,20 @@ class AuthorsRole(SphinxRole):
         value = authors.set_index("epoch")[column][experiment.epochs]
         source = f"{column} after {experiment.epochs} epochs, from results/reference/curves_{experiment.dataset}.csv"
         return [traced(self, formatted(value, form), source)], []
+
+
+class PaperRole(SphinxRole):
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        dataset, beta, column = self.text.split()
+        metric, _, form = column.partition(":")
+        paper = reference.table("paper")
+        chosen = paper[(paper["dataset"] == dataset) & (paper["beta"] == float(beta)) & (paper["metric"] == metric)]
+        if len(chosen) != 1:
+            logger.warning("%s: the paper's table has no such number", self.text, location=self.get_location())
+            return [], []
+        (row,) = chosen.itertuples()
+        source = f"{metric} at beta {row.beta:g}, n = {row.n}, from results/reference/paper.csv"
+        return [traced(self, formatted(row.value, form), source)], []
 
 
 STATISTICS = {"min": min, "max": max, "mean": statistics.mean, "sd": statistics.stdev, "n": len}
@@ -218,9 +234,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
     publish(app)
     app.connect("config-inited", announce_sample)
     app.connect("build-finished", write)
+    app.connect("build-finished", write_cifar10)
     app.connect("build-finished", name_controls)
     app.add_role("metric", MetricRole())
     app.add_role("authors", AuthorsRole())
+    app.add_role("paper", PaperRole())
     app.add_role("over", OverRole())
     app.add_role("claim", ClaimRole())
     app.add_directive("plot", Plot)

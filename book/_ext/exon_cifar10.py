@@ -47,6 +47,7 @@ class Trials(SphinxDirective):
     """{trials} GRID: the settings of each run of a grid and its error on the validation images, lowest first."""
 
     required_arguments = 1
+    final_argument_whitespace = True
 
     def run(self) -> list[nodes.Node]:
         runs = runs_of(self, self.arguments[0])

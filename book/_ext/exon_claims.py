@@ -66,6 +66,11 @@ def below(outcome: str, lower: tuple[bool, bool], higher: tuple[bool, bool]) -> 
     return holds
 
 
+def label_dimensions_are_lower(runs: list[Path]) -> bool:
+    """V-nat is lower on the ten label dimensions than on the others, at every beta."""
+    return bool((series(runs, "v_nat_label") < series(runs, "v_nat_other")).all())
+
+
 def authors_kl_is_exact(runs: list[Path]) -> bool:
     """The KL of the authors' table is the last point of their curve, corrected, to the three decimals they give."""
     table = authors_table().query("metric == 'kl'").set_index("beta")["value"]
@@ -93,5 +98,9 @@ CLAIMS: dict[str, tuple[str, Callable[[list[Path]], bool]]] = {
     "kl-path-center-error": ("ablation/v2_* ablation_paths", monotone_to_one("center_error_pct", -1)),
     "kl-path-generation-error": ("ablation/v2_* ablation_paths", monotone_to_one("generation_error_pct", -1)),
     "authors-kl-is-exact": ("beta", authors_kl_is_exact),
+    "cifar10-cardinality-falls": ("cifar10/beta-*", falls("cardinality_automobile")),
+    "cifar10-inside-more": ("cifar10/beta-*", lambda runs: series(runs, "change_ratio_low").min() > 1),
+    "cifar10-label-lower": ("cifar10/beta-*", label_dimensions_are_lower),
+    "cifar10-alike": ("cifar10/beta-*", lambda runs: series(runs, "v_nat_correlation").min() > 0.9),
     "diversity-does-not-rise": ("prior_design", lambda runs: not rises("path_negative_ssim", "distance")(runs)),
 }

@@ -89,7 +89,7 @@ def _row(run: Path) -> list[str]:
         experiment["profile"],
         str(experiment["epochs"]),
         str(experiment["seed"]),
-        number(metrics["test_error_pct"], ".2f"),
+        "sample" if origin["data"]["source"] == "sample" else number(metrics["test_error_pct"], ".2f"),
         f"{number(metrics['seconds'] / 60, '.1f')} × {origin['threads']}",
         origin["commit"][:7],
         "",

@@ -1,6 +1,6 @@
-// The decoder and the classifier of a stored run, in plain JavaScript.
+// The networks of stored runs, in plain JavaScript.
 
-// One run: its networks with weights as 32-bit floats, and the codes of some test images.
+// One MNIST run: its networks with weights as 32-bit floats, and the codes of some test images.
 export async function load(base, entry, unit) {
   const response = await fetch(new URL(entry.file, base));
   if (!response.ok) throw new Error(`${entry.file} cannot be loaded (${response.status})`);
@@ -13,6 +13,30 @@ export async function load(base, entry, unit) {
     codes: Float32Array.from(new Int16Array(buffer, entry.codes, 2 * entry.count), (v) => v * unit),
     labels: new Uint8Array(buffer, entry.labels, entry.count),
   };
+}
+
+// The decoder of the CIFAR-10 run with the codes and the pixels of some test images.
+export async function loadImages(base, manifest) {
+  const response = await fetch(new URL(manifest.file, base));
+  if (!response.ok) throw new Error(`${manifest.file} cannot be loaded (${response.status})`);
+  const buffer = await response.arrayBuffer();
+  const count = manifest.images * manifest.classes.length;
+  return {
+    decoder: manifest.decoder.map((place) => ({ ...layer(buffer, place), stride: place.stride })),
+    codes: new Float32Array(buffer, manifest.codes, count * manifest.dimensions),
+    originals: new Uint8Array(buffer, manifest.originals, count * 3 * 32 * 32),
+  };
+}
+
+// D(z): pixels in [-1, 1], 3 x 32 x 32, channel by channel.
+export function decodeImage(decoder, z) {
+  let maps = relu(dense(decoder[0], z));
+  let side = 4;
+  for (const up of decoder.slice(1, -1)) {
+    maps = relu(upsample(up, maps, side));
+    side *= up.stride;
+  }
+  return convolve(decoder.at(-1), maps, side).map(Math.tanh);
 }
 
 function layer(buffer, { shape, scale, weight, bias }) {
@@ -69,9 +93,36 @@ function relu(x) {
   return x;
 }
 
+// Transposed convolution as Keras pads it: (channels in, side, side) -> (channels out, stride * side, stride * side).
+function upsample({ shape: [outputs, inputs, kernel], stride, weight, bias }, x, side) {
+  const cut = (kernel - stride) >> 1;
+  const wide = stride * side;
+  const y = new Float32Array(outputs * wide * wide);
+  for (let o = 0; o < outputs; o++) {
+    const target = y.subarray(o * wide * wide, (o + 1) * wide * wide).fill(bias[o]);
+    for (let i = 0; i < inputs; i++) {
+      const source = x.subarray(i * side * side, (i + 1) * side * side);
+      for (let ky = 0; ky < kernel; ky++) {
+        for (let kx = 0; kx < kernel; kx++) {
+          const w = weight[((o * inputs + i) * kernel + ky) * kernel + kx];
+          for (let row = 0; row < side; row++) {
+            const to = stride * row + ky - cut;
+            if (to < 0 || to >= wide) continue;
+            for (let column = 0; column < side; column++) {
+              const at = stride * column + kx - cut;
+              if (at >= 0 && at < wide) target[to * wide + at] += w * source[row * side + column];
+            }
+          }
+        }
+      }
+    }
+  }
+  return y;
+}
+
 // Stride 1, zeros around the image: (channels in, side, side) -> (channels out, side, side).
 function convolve({ shape: [outputs, inputs, kernel], weight, bias }, x, side) {
-  const reach = kernel >> 1;
+  const reach = (kernel - 1) >> 1;
   const area = side * side;
   const y = new Float32Array(outputs * area);
   for (let o = 0; o < outputs; o++) {
