@@ -1,6 +1,7 @@
 # make reproduce   data, quick runs on MNIST through papermill, and the book
 # make test        lint, types and the whole test suite
 # make book        the book from the records in results/, without training
+# make print       the book as one PDF, with the Chromium that is installed
 # make bench       the benchmarks
 # PROFILE=smoke|quick|cpu|paper sets the scale of what `reproduce` runs.
 
@@ -16,7 +17,7 @@ RUN := results/$(PROFILE)/mnist/beta-1_seed-1
 # Only the quick profile may go on with the small sample where no source of the full data answers.
 OR_SAMPLE := $(if $(filter quick,$(PROFILE)),--or-sample)
 
-.PHONY: reproduce test book bench clean
+.PHONY: reproduce test book print bench clean
 .DELETE_ON_ERROR:
 
 reproduce: .work/$(PROFILE)-mnist.stamp
@@ -25,6 +26,10 @@ reproduce: .work/$(PROFILE)-mnist.stamp
 book: .venv/installed
 	$(BIN)/jupyter-book build . --quiet -W --keep-going -n
 	@echo "The book is at $(CURDIR)/_build/html/index.html"
+
+print: .venv/installed
+	$(BIN)/jupyter-book build . --builder singlehtml --quiet -W --keep-going -n
+	$(BIN)/python tools/print_book.py
 
 .work/$(PROFILE)-mnist.stamp: notebooks/mnist.ipynb $(wildcard exon/*.py) | .venv/installed
 	$(BIN)/python -m exon run mnist --profile $(PROFILE) $(OR_SAMPLE) --force --out $(RUN)

@@ -131,9 +131,17 @@ def against(
         for (name, table), style in zip((authors or {}).items(), ("--", ":"), strict=False):
             theirs = table[table["metric"] == metric].sort_values(by)
             if len(theirs):
-                options = {"color": AUTHORS, "linestyle": style, "marker": "s", "ms": 4, "label": name}
+                spread_of_theirs = theirs.get("sd", 0 * theirs["value"]).fillna(0)
                 axis.errorbar(
-                    theirs[by], theirs["value"], theirs.get("sd", 0 * theirs["value"]).fillna(0), capsize=3, **options
+                    theirs[by],
+                    theirs["value"],
+                    spread_of_theirs,
+                    color=AUTHORS,
+                    linestyle=style,
+                    marker="s",
+                    markersize=4,
+                    capsize=3,
+                    label=name,
                 )
         if floors and metric in floors:
             axis.axhline(floors[metric], color=GREY, linewidth=0.8, linestyle="-.", label="floor")

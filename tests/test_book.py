@@ -248,6 +248,8 @@ def test_the_ledger_shows_both_differences(small_book):
     ("page", "complaint"),
     [
         ("{claim}`KL falls <nothing>`", "there is no claim 'nothing'"),
+        ("{claim}`digits leave their circles <out-of-place-at-0.1>`", "cannot be checked: no run of 0.1"),
+        ("{paper}`cifar10 0.07 test_error_pct:.1f`", "the paper's table has no such number"),
         ("{over}`max beta::nothing:.1f`", "no such number"),
         ("{over}`sd beta/*_seed-1::kl:.1f`", "over 1 runs: no such number"),
         ("```{plot} nothing\n:alt: x\n```", "nothing: no such plot"),

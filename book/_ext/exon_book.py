@@ -49,6 +49,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from exon import notebook, plots, record, reference
+from exon.errors import UserError
 from exon.svg import compact
 
 
@@ -123,8 +124,11 @@ class ClaimRole(SphinxRole):
             return [], []
         grids, holds = CLAIMS[name]
         runs = runs_of(self, grids)
-        if not holds(runs):
-            logger.warning("the claim %r does not hold any more", name, location=self.get_location())
+        try:
+            if not holds(runs):
+                logger.warning("the claim %r does not hold any more", name, location=self.get_location())
+        except (KeyError, UserError) as error:  # a cell or a level without a finished run
+            logger.warning("the claim %r cannot be checked: no run of %s", name, error, location=self.get_location())
         source = f"checked against the runs of the grid {grids} whenever this page is built"
         return [traced(self, text, source, anchor(runs[0]) if runs else "")], []
 
