@@ -123,11 +123,11 @@ def test_pages_ask_no_outside_host_for_anything(site):
 def small_book(tmp_path):
     """Build a one-page book with the extension alone; returns its text and warnings.
 
-    changes: a function that alters the record of RUN. kl_at: beta -> the KL of that run. outcome: the value of every
-    metric of an ablation's run, a function of its two factors and its seed.
+    changes: a function that alters the record of RUN. kl_at: beta -> the KL of that run. grids: name of a grid -> the
+    metrics of its runs, a function of a run's experiment.
     """
 
-    def build(page, results=RUN, profile="quick", changes=None, kl_at=None, outcome=None):
+    def build(page, results=RUN, profile="quick", changes=None, kl_at=None, grids=None):
         source = tmp_path / "source"
         run = source / "results" / "quick" / "mnist" / "beta-1_seed-1"
         shutil.copytree(results, run)
@@ -143,12 +143,12 @@ def small_book(tmp_path):
             content["metrics"]["kl"] = kl
             (copy / "run.json").write_text(json.dumps(content))
             shutil.copy(stored / "history.csv", copy)
-        for cell in grid.load("ablation") if outcome else []:
-            e = cell.experiment
-            content = json.loads((run / "run.json").read_text()) | {"experiment": e.model_dump(mode="json")}
-            content["metrics"] = dict.fromkeys(OUTCOMES, outcome(e.use_cross_entropy, e.use_kl, e.seed))
-            (source / cell.folder).mkdir(parents=True)
-            (source / cell.folder / "run.json").write_text(json.dumps(content))
+        for name, metrics in (grids or {}).items():
+            for cell in grid.load(name):
+                content = json.loads((run / "run.json").read_text())
+                content |= {"experiment": cell.experiment.model_dump(mode="json"), "metrics": metrics(cell.experiment)}
+                (source / cell.folder).mkdir(parents=True)
+                (source / cell.folder / "run.json").write_text(json.dumps(content))
         (source / "index.md").write_text(f"# Page\n\n{page}\n")
         extension = str((Path.cwd() / "book" / "_ext").resolve())
         (source / "conf.py").write_text(
@@ -277,7 +277,10 @@ def test_cells_and_effects_of_the_ablation_are_computed_from_the_records(small_b
     """Cross-entropy: (5 + 0 - 14 - 11) / 2; KL: (5 + 14 - 0 - 11) / 2; interaction: (5 - 0) - (14 - 11)."""
     cells = {(True, True): 5, (True, False): 0, (False, True): 14, (False, False): 11}
     page = "```{cells} ablation/v2_*\n```\n\n```{effects} ablation/v2_*\n```"
-    html, warnings = small_book(page, outcome=lambda ce, kl, seed: cells[ce, kl] + seed - 2)
+    html, warnings = small_book(
+        page,
+        grids={"ablation": lambda e: dict.fromkeys(OUTCOMES, cells[e.use_cross_entropy, e.use_kl] + e.seed - 2)},
+    )
     assert warnings == ""
     assert "n = 3" in html
     rows = rows_of(html)
@@ -290,8 +293,52 @@ def test_cells_and_effects_of_the_ablation_are_computed_from_the_records(small_b
 
 
 def test_effects_of_one_seed_are_a_warning(small_book):
-    _, warnings = small_book("```{effects} ablation/v3_*\n```", outcome=lambda ce, kl, seed: 1.0)
+    _, warnings = small_book(
+        "```{effects} ablation/v3_*\n```", grids={"ablation": lambda e: dict.fromkeys(OUTCOMES, 1.0)}
+    )
     assert "no effects: 4 runs in 4 cells" in warnings
+
+
+def test_a_table_has_the_outcomes_that_its_runs_measured(small_book):
+    html, _ = small_book("```{cells} ablation/v3_*\n```", grids={"ablation": lambda e: {"judge_score": 2.0}})
+    assert rows_of(html) == [["judge score", *4 * ["2.00"]]]
+
+
+def test_small_settings_are_compared_by_their_validation_error(small_book):
+    html, warnings = small_book(
+        "```{trials} cifar10_setting/short_*\n```",
+        grids={"cifar10_setting": lambda e: {"validation_error_pct": 100 * e.width + e.batch_size, "seconds": 90.0}},
+    )
+    assert warnings == ""
+    rows = rows_of(html)
+    errors = [float(row[-1]) for row in rows]
+    assert errors == sorted(errors)
+    assert len(errors) == 4
+    assert rows[0] == ["0.125", "16 + 16", "0.003", "4", str(4 * (50_000 // 32)), "2", "44.50"]
+
+
+def test_the_ledger_of_cifar10_takes_the_authors_at_the_same_step(small_book):
+    html, warnings = small_book(
+        "```{ledger} cifar10/beta-*::test_error_pct\n```", grids={"cifar10": lambda e: {"test_error_pct": 40.0}}
+    )
+    assert warnings == ""
+    e = Experiment.create(dataset="cifar10", profile="cpu")
+    steps = e.epochs * (50_000 // e.batch_size)
+    curves = reference.table("curves_cifar10").query("beta == 0.5 and metric == 'test_accuracy'")
+    at = min(curves["epoch"].unique(), key=lambda epoch: abs(390 * (epoch + 1) - steps))
+    same_step = 100 * (1 - curves[curves["epoch"] == at]["value"].mean())
+    paper = (
+        reference.table("paper").query("dataset == 'cifar10' and metric == 'test_error_pct' and beta == 0.5").iloc[0]
+    )
+    assert rows_of(html)[3] == [
+        "0.5",
+        "40.00",
+        "1",
+        f"{same_step:.2f}",
+        f"{paper['value']:.2f} ± {paper['sd']:.2f}",
+        "5",
+        f"+{40 - paper['value']:.2f}",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -113,3 +113,28 @@ def test_every_label_has_its_line_and_colour():
     assert [list(line.get_ydata()) for line in left.lines] == [[3.0, 1.0], [2.0, 0.5]]
     assert [line.get_color() for line in left.lines] == list(plots.COLORS[:2])
     assert list(right.lines[0].get_ydata()) == [6.0, 2.0]
+
+
+def test_authors_with_a_spread_are_drawn_with_it():
+    here = pd.DataFrame([(1.0, "kl", 2.0)], columns=["beta", "metric", "value"])
+    authors = pd.DataFrame([(1.0, "kl", 5.0, 0.5)], columns=["beta", "metric", "value", "sd"])
+    (axis,) = compare.against({"kl": "KL"}, here, {"authors": authors}).axes
+    _, _, (bars,) = axis.containers[1]
+    np.testing.assert_allclose(bars.get_segments()[0][:, 1], [4.5, 5.5])
+
+
+def test_curves_share_the_step():
+    columns = ["test_error_pct", *compare.TERMS]
+    here = pd.DataFrame({"step": [100, 200], **{name: [2.0, 1.0] for name in columns}})
+    authors = pd.DataFrame({"step": [390], **{name: [0.5] for name in columns}})
+    for axis in compare.step_curves(here, authors).axes:
+        solid, dashed = axis.lines
+        np.testing.assert_allclose(solid.get_xydata(), [[100, 2], [200, 1]])
+        np.testing.assert_allclose(dashed.get_xydata(), [[390, 0.5]])
+
+
+def test_a_ratio_is_drawn_with_its_interval():
+    table = pd.DataFrame({"value": [2.0], "low": [1.5], "high": [3.0]}, index=[0.1])
+    (axis,) = compare.intervals(table, "ratio").axes
+    _, _, (bars,) = axis.containers[0]
+    np.testing.assert_allclose(bars.get_segments()[0], [[0.1, 1.5], [0.1, 3.0]])
