@@ -27,7 +27,7 @@ def test_the_papers_settings_on_cifar10():
 def test_profiles_set_scale_only(dataset):
     assert PROFILES[dataset].keys() == {"smoke", "quick", "cpu", "paper"}
     for settings in PROFILES[dataset].values():
-        assert settings.keys() <= {"source", "epochs", "width"}
+        assert settings.keys() <= {"source", "epochs", "width", "batch_size", "labelled_batch_size", "learning_rate"}
 
 
 @pytest.mark.parametrize("dataset", METHOD)
