@@ -108,6 +108,12 @@ def test_no_page_is_heavy(site):
             assert size < 1.5e6, path.name
 
 
+def test_the_theme_brings_only_the_icons_that_are_used(site):
+    library = (site / "_static" / "scripts" / "fontawesome.js").read_text()
+    assert len(library) < 150_000
+    assert "magnifying-glass" in library
+
+
 def test_equations_do_not_hold_up_the_page(site):
     (mathjax,) = pages(site)[site / "book" / "method.html"].select("script[src*=mathjax]")
     assert mathjax.has_attr("defer") or mathjax.has_attr("async")

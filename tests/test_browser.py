@@ -26,6 +26,11 @@ def test_pages_load_whole_and_alone_and_without_barriers(visit, path, width, sch
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     unloaded = page.eval_on_selector_all("img", "all => all.filter(i => i.complete && !i.naturalWidth).map(i => i.src)")
     assert unloaded == []
+    icons = page.eval_on_selector_all(
+        "svg[data-icon]", "all => all.map(i => [i.dataset.icon, i.querySelector('path[d]') != null])"
+    )
+    assert len(icons) >= 3
+    assert [name for name, drawn in icons if not drawn] == []
     assert page.evaluate("document.documentElement.dataset.theme") == scheme
     assert barriers(page) == {}
 

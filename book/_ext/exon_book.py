@@ -44,7 +44,7 @@ from exon_methods import Methods, Speed
 from exon_records import Judges, Runs, copy_records
 from exon_runs import anchor, formatted, linked, locate, logger, made_here, origin, runs_of, traced, value_of
 from exon_settings import SettingRole, find_typed_numbers
-from exon_site import name_controls, publish
+from exon_site import name_controls, publish, trim_icons
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
@@ -240,6 +240,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("build-finished", write)
     app.connect("build-finished", write_cifar10)
     app.connect("build-finished", name_controls)
+    app.connect("build-finished", trim_icons)
     app.add_role("metric", MetricRole())
     app.add_role("authors", AuthorsRole())
     app.add_role("paper", PaperRole())

@@ -1,6 +1,7 @@
-"""The site as a whole: its address ($EXON_SITE_URL) for sitemap.xml and OpenGraph, and names for the theme's controls."""
+"""The site as a whole: its address ($EXON_SITE_URL) for sitemap.xml and OpenGraph, names for the theme's controls, its icons."""
 
 import os
+import re
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -36,3 +37,22 @@ def name_controls(app: Sphinx, exception: Exception | None) -> None:
         for old, new in MENDED.items():
             content = content.replace(old, new)
         path.write_text(content, encoding="utf-8")
+
+
+ICON = re.compile(r'"?([\w-]+)"?:\[\d+,\d+,\[([^\]]*)\],"[0-9a-f]+",(?:"[^"]*"|\[[^\]]*\])\],?')
+
+
+def trim_icons(app: Sphinx, exception: Exception | None) -> None:
+    """Leave in the theme's Font Awesome the icons that the site uses: of two thousand, a megabyte and a half on every page."""
+    site = Path(app.outdir)
+    library = site / "_static" / "scripts" / "fontawesome.js"
+    if exception or app.builder.name != "html" or not library.exists():
+        return
+    readers = [*site.rglob("*.html"), *(path for path in library.parent.glob("*.js") if path != library)]
+    used = set(re.findall(r"\bfa-([\w-]+)", " ".join(path.read_text(encoding="utf-8") for path in readers)))
+
+    def keep(match: re.Match[str]) -> str:
+        names = {match[1], *re.findall(r'"([^"]+)"', match[2])}
+        return match[0] if names & used else ""
+
+    library.write_text(ICON.sub(keep, library.read_text(encoding="utf-8")), encoding="utf-8")
