@@ -163,3 +163,71 @@ def test_a_file_that_is_missing_is_named(browser, address):
     page.goto(address + "book/explore.html", wait_until="networkidle")
     assert "The explorer cannot start: its list of runs cannot be loaded (404)" in page.inner_text("[data-part=status]")
     page.close()
+
+
+CIFAR10_RUN = Path("results/cpu/cifar10/beta-0.05_seed-1")
+IMAGES_IN_BROWSER = """async () => {
+    const { loadImages, decodeImage } = await import(new URL("../_static/explorer/model.js", document.baseURI));
+    const base = new URL("../explorer/", document.baseURI);
+    const manifest = await (await fetch(new URL("cifar10.json", base))).json();
+    const run = await loadImages(base, manifest);
+    const codes = [0, 7, 39].map((i) => run.codes.slice(i * manifest.dimensions, (i + 1) * manifest.dimensions));
+    return { codes: codes.map((z) => [...z]), images: codes.map((z) => [...decodeImage(run.decoder, z)]) };
+}"""
+
+
+@pytest.fixture
+def sheet(visit):
+    page, errors, outside = visit("book/explore-cifar10.html")
+    page.wait_for_selector("#explorer-cifar10[data-ready=true]")
+    yield page
+    assert errors == []
+    assert outside == []
+
+
+def change(page):
+    return float(page.inner_text("[data-part=status]").rsplit(" ", 1)[1])
+
+
+def test_the_browser_decodes_images_as_pytorch_does(sheet):
+    result = sheet.evaluate(IMAGES_IN_BROWSER)
+    stored = record.arrays(CIFAR10_RUN)
+    codes = stored["codes"][[0, 7, 39]].float()
+    np.testing.assert_array_equal(np.array(result["codes"], dtype=np.float32), codes.numpy())
+    model = checkpoint.load_weights(record.experiment_of(CIFAR10_RUN), CIFAR10_RUN / "model.safetensors")
+    with torch.no_grad():
+        images = model.decode(codes)
+    assert np.abs(np.array(result["images"]) - images.flatten(1).numpy()).max() < 1e-3
+
+
+def test_noise_inside_the_subspace_moves_the_image_more_than_outside(sheet):
+    assert change(sheet) == 0
+    inside, outside = [], []
+    for _ in range(5):
+        sheet.click("[data-part=inside]")
+        inside.append(change(sheet))
+        sheet.click("[data-part=outside]")
+        outside.append(change(sheet))
+    assert min(inside) > max(outside) > 0
+    sheet.click("[data-part=reset]")
+    assert change(sheet) == 0
+
+
+def test_a_slider_moves_one_dimension(sheet):
+    slider = sheet.locator("[data-part=sliders] input").first
+    slider.focus()
+    sheet.keyboard.press("End")
+    top = record.arrays(CIFAR10_RUN)["v_nat"][0].argmax().item()
+    assert f"dimension {top} at 3.00" in sheet.inner_text("[data-part=status]")
+    assert change(sheet) > 0
+
+
+def test_every_class_and_image_can_be_chosen(sheet):
+    original = "() => document.querySelector('[data-part=original]').toDataURL()"
+    seen = set()
+    for label in range(10):
+        sheet.select_option("[data-part=class]", str(label))
+        for _ in range(4):
+            seen.add(sheet.evaluate(original))
+            sheet.click("[data-part=next]")
+    assert len(seen) == 40
