@@ -218,7 +218,7 @@ def test_a_slider_moves_one_dimension(sheet):
     slider.focus()
     sheet.keyboard.press("End")
     top = record.arrays(CIFAR10_RUN)["v_nat"][0].argmax().item()
-    assert f"dimension {top} at 3.00" in sheet.inner_text("[data-part=status]")
+    assert f"dimension {top} at 4.00" in sheet.inner_text("[data-part=status]")
     assert change(sheet) > 0
 
 

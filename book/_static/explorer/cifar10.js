@@ -2,7 +2,7 @@
 
 import { decodeImage, loadImages } from "./model.js";
 
-const REACH = 3; // sliders run over [-REACH, REACH]
+const REACH = 4; // sliders run over [-REACH, REACH]
 const NOISE = 2; // noise is uniform in [-NOISE, NOISE]
 const root = document.getElementById("explorer-cifar10");
 const part = (name) => root.querySelector(`[data-part="${name}"]`);
