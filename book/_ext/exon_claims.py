@@ -85,6 +85,19 @@ def sci_lowers_error(runs: list[Path]) -> bool:
     return all(cells.max()[kl, True] < cells.min()[kl, False] for kl in (True, False))
 
 
+def labels_are_not_heard(runs: list[Path]) -> bool:
+    """Up to lambda1 = 100 most test images are misclassified, from 1000 on most are not."""
+    table = along("lambda1", runs)
+    errors = table[table["metric"] == "test_error_pct"].groupby("lambda1")["value"].mean()
+    return bool(errors[:100.0].min() > 50 > errors[1000.0:].max())
+
+
+def cross_entropy_explodes(runs: list[Path]) -> bool:
+    """Up to lambda1 = 100 the labelled images' cross-entropy ends above a hundred nats."""
+    weak = [run for run in runs if (e := record.experiment_of(run)).lambda1 <= 100 and e.use_cross_entropy]
+    return all(pd.read_csv(run / "history.csv")["train_cross_entropy"].iloc[-1] > 100 for run in weak)
+
+
 def label_dimensions_are_lower(runs: list[Path]) -> bool:
     """V-nat is less than half as large on the ten label dimensions as on the others, at every beta."""
     return bool((series(runs, "v_nat_label") < 0.5 * series(runs, "v_nat_other")).all())
@@ -118,6 +131,8 @@ CLAIMS: dict[str, tuple[str, Callable[[list[Path]], bool]]] = {
     "sci-both-for-center-error": ("ablation/v3_*", only_both("center_error_pct")),
     "kl-path-center-error": ("ablation/v2_* ablation_paths", monotone_to_one("center_error_pct", -1)),
     "kl-path-generation-error": ("ablation/v2_* ablation_paths", monotone_to_one("generation_error_pct", -1)),
+    "lambda1-not-heard": ("ablation/v2_* ablation_paths", labels_are_not_heard),
+    "lambda1-explodes": ("ablation_paths/lambda1-*", cross_entropy_explodes),
     "authors-kl-is-exact": ("beta", authors_kl_is_exact),
     "cifar10-cardinality-falls": ("cifar10/beta-*", falls("cardinality_automobile")),
     "cifar10-inside-more": ("cifar10/beta-*", lambda runs: series(runs, "change_ratio_low").min() > 1),
