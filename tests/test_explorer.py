@@ -26,13 +26,18 @@ IN_BROWSER = """async ([name, points]) => {
 }"""
 
 
-@pytest.fixture
-def explorer(visit):
-    page, errors, outside = visit("book/explore.html")
-    page.wait_for_selector("#explorer[data-ready=true]")
+def opened(visit, path, root):
+    """The page once its explorer is ready; afterwards, that nothing went wrong and no outside host was asked."""
+    page, errors, outside = visit(path)
+    page.wait_for_selector(f"{root}[data-ready=true]")
     yield page
     assert errors == []
     assert outside == []
+
+
+@pytest.fixture
+def explorer(visit):
+    yield from opened(visit, "book/explore.html", "#explorer")
 
 
 def status(page):
@@ -178,11 +183,7 @@ IMAGES_IN_BROWSER = """async () => {
 
 @pytest.fixture
 def sheet(visit):
-    page, errors, outside = visit("book/explore-cifar10.html")
-    page.wait_for_selector("#explorer-cifar10[data-ready=true]")
-    yield page
-    assert errors == []
-    assert outside == []
+    yield from opened(visit, "book/explore-cifar10.html", "#explorer-cifar10")
 
 
 def change(page):

@@ -220,6 +220,8 @@ def test_cifar10_learning_rates():
     for halvings, mark in enumerate((250, 350, 450, 550), start=1):
         assert paper[mark] == (1e-3, pytest.approx(1e-3 / 2**halvings))
     assert paper[575][1] == pytest.approx(1e-3 / 16 * math.exp(-5 / 4))
+    short = rates(5, dataset="cifar10", epochs=12, learning_rate=1e-3)
+    assert short[1] == pytest.approx(5e-4)  # 250 of 600 is 5 of 12
 
 
 @given(epochs=st.integers(1, 600), time=st.integers(0, 599))
@@ -290,6 +292,13 @@ def test_every_device_and_precision_trains_alike(dataset, device, precision, sam
     )
     for metric in ("train_recon", "train_cross_entropy", "test_recon"):
         assert there[metric] == pytest.approx(here[metric], rel=0.1), metric
+
+
+@on_cuda
+def test_cuda_agrees_with_the_cpu(fitted, sample):
+    there = train.fit(Experiment.create(**TINY, device="cuda"), sample)
+    for ours, theirs in zip(fitted.history, there.history, strict=True):
+        assert ours["train_recon"] == pytest.approx(theirs["train_recon"], rel=0.05)
 
 
 @on_cuda

@@ -105,21 +105,35 @@ def mnist_table(runs: list[Path]) -> Figure:
     return compare.against(panels, here, authors)
 
 
-def mnist_explained(runs: list[Path]) -> Figure:
-    here = metrics_of(runs)
-    panels = {
-        "center_error_pct": "center error (%)",
-        "purity_pct": "purity (%)",
-        "generation_error_pct": "generation error (%)",
-        "v_nat": "V-nat (nats)",
-        "cardinality_mean": "cardinality",
-    }
-    means = here.groupby("metric")["value"].mean()
-    floors = {
-        "center_error_pct": means["center_error_floor_pct"],
-        "generation_error_pct": means["judge_error_pct"],
-    }
-    return compare.against(panels, here, floors=floors)
+def explained(panels: dict[str, str]) -> Callable[[list[Path]], Figure]:
+    """What the latent space is like against beta, with the floors of center error and generation error."""
+
+    def draw(runs: list[Path]) -> Figure:
+        here = metrics_of(runs)
+        means = here.groupby("metric")["value"].mean()
+        floors = {"center_error_pct": means["center_error_floor_pct"], "generation_error_pct": means["judge_error_pct"]}
+        return compare.against(panels, here, floors=floors)
+
+    return draw
+
+
+MNIST_EXPLAINED = {
+    "center_error_pct": "center error (%)",
+    "purity_pct": "purity (%)",
+    "generation_error_pct": "generation error (%)",
+    "v_nat": "V-nat (nats)",
+    "cardinality_mean": "cardinality",
+}
+CIFAR10_EXPLAINED = {
+    "cardinality_mean": "cardinality",
+    "v_nat_label": "V-nat, label dimensions (nats)",
+    "v_nat_other": "V-nat, the others (nats)",
+    "v_nat_correlation": "correlation of V-nat",
+    "purity_pct": "purity (%)",
+    "center_error_pct": "center error (%)",
+    "generation_error_pct": "generation error (%)",
+    "judge_score": "judge score",
+}
 
 
 def mnist_v_nat(runs: list[Path]) -> Figure:
@@ -205,23 +219,6 @@ def cifar10_table(runs: list[Path]) -> Figure:
     return compare.against(panels, metrics_of(runs), {"authors, epoch 600": authors_table("cifar10")})
 
 
-def cifar10_explained(runs: list[Path]) -> Figure:
-    here = metrics_of(runs)
-    panels = {
-        "cardinality_mean": "cardinality",
-        "v_nat_label": "V-nat, label dimensions (nats)",
-        "v_nat_other": "V-nat, the others (nats)",
-        "v_nat_correlation": "correlation of V-nat",
-        "purity_pct": "purity (%)",
-        "center_error_pct": "center error (%)",
-        "generation_error_pct": "generation error (%)",
-        "judge_score": "judge score",
-    }
-    means = here.groupby("metric")["value"].mean()
-    floors = {"center_error_pct": means["center_error_floor_pct"], "generation_error_pct": means["judge_error_pct"]}
-    return compare.against(panels, here, floors=floors)
-
-
 def cifar10_ratio(runs: list[Path]) -> Figure:
     names = {"change_ratio": "value", "change_ratio_low": "low", "change_ratio_high": "high"}
     table = metrics_of(runs).replace({"metric": names})
@@ -235,7 +232,7 @@ FIGURES: dict[str, tuple[str, Callable[[list[Path]], Figure]]] = {
     "mnist-error-curves": ("beta", mnist_error_curves),
     "mnist-term-curves": ("beta", mnist_term_curves),
     "mnist-table": ("beta", mnist_table),
-    "mnist-explained": ("beta", mnist_explained),
+    "mnist-explained": ("beta", explained(MNIST_EXPLAINED)),
     "mnist-v-nat": ("beta", mnist_v_nat),
     "design-latent": ("prior_design", design_latent),
     "design-paths": ("prior_design", design_paths),
@@ -245,7 +242,7 @@ FIGURES: dict[str, tuple[str, Callable[[list[Path]], Figure]]] = {
     "ablation-latent-sci": ("ablation/v3_*", ablation_latent),
     "cifar10-curves": ("cifar10/beta-0.05_*", lambda runs: compare.step_curves(*curves(runs))),
     "cifar10-table": ("cifar10/beta-*", cifar10_table),
-    "cifar10-explained": ("cifar10/beta-*", cifar10_explained),
+    "cifar10-explained": ("cifar10/beta-*", explained(CIFAR10_EXPLAINED)),
     "cifar10-ratio": ("cifar10/beta-*", cifar10_ratio),
     "path-lambda1": ("ablation/v2_* ablation_paths", path_over("lambda1")),
     "path-kl": ("ablation/v2_* ablation_paths", path_over("kl_weight")),
