@@ -1,4 +1,4 @@
-"""Smaller SVG figures: the pictures inside them with a palette, or as photographs."""
+"""Smaller SVG figures: no line breaks, the pictures inside them with a palette or as photographs."""
 
 import base64
 import io
@@ -12,13 +12,18 @@ QUALITY = 85
 
 
 def compact(svg: str) -> str:
-    """The same figure with smaller pictures inside.
+    """The same figure on one line, with smaller pictures inside.
 
-    Matplotlib writes them all as RGBA PNG. One of at most 256 colours (scatter plots of ten colours, sheets of grey digits)
+    A notebook stores each line of an output as a string of its own, and Matplotlib begins one for every point of a glyph:
+    joined by a space, the same drawing takes a quarter less. Between elements nothing is left.
+
+    Matplotlib writes all pictures as RGBA PNG. One of at most 256 colours (scatter plots of ten colours, sheets of grey digits)
     stays as it is, pixel for pixel, with a palette; an opaque one of more colours (CIFAR-10 images) becomes a JPEG of
     quality 85.
     """
-    return PNG.sub(lambda match: _smaller(match[1]), svg)
+    svg = PNG.sub(lambda match: _smaller(match[1]), svg)
+    svg = re.sub(r">\s*\n\s*<", "><", svg)
+    return re.sub(r"\s*\n\s*", " ", svg)
 
 
 def _smaller(encoded: str) -> str:

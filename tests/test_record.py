@@ -1,4 +1,5 @@
 import json
+import subprocess
 from pathlib import Path
 
 import pandas as pd
@@ -99,7 +100,14 @@ def test_stored_records_are_complete_and_small():
         assert (run / "run.ipynb").stat().st_size < 1.5e6
         assert (run / "history.csv").is_file()
         assert len(pd.read_csv(run / "history.csv")) == content["experiment"]["epochs"]
-    assert sum(path.stat().st_size for path in Path("results").rglob("*") if "smoke" not in path.parts) < 50e6
+
+
+def test_what_the_repository_stores_is_small():
+    listed = subprocess.run(["git", "ls-files", "-z", "results"], capture_output=True, text=True, check=False).stdout
+    tracked = [Path(name) for name in listed.split("\0") if name]
+    if not tracked:
+        pytest.skip("not a git checkout")
+    assert sum(path.stat().st_size for path in tracked if path.exists()) < 50e6
 
 
 def test_a_recalled_training_is_finished_and_the_same(stored, tiny, sample, fitted):

@@ -1,7 +1,9 @@
 import base64
 import io
 import re
+from xml.etree import ElementTree
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from PIL import Image
@@ -52,5 +54,26 @@ def test_transparent_pictures_of_many_colours_stay_as_they_are():
     np.testing.assert_array_equal(picture(compact(figure(smooth(128)))), smooth(128))
 
 
-def test_a_figure_without_pictures_is_not_touched():
-    assert compact("<svg><path d='M0 0'/></svg>") == "<svg><path d='M0 0'/></svg>"
+def drawing(svg):
+    """Tags, attributes and text, white space in them as the XML and SVG standards read it."""
+    return [
+        (element.tag, {name: value.split() for name, value in element.items()}, (element.text or "").split())
+        for element in ElementTree.fromstring(svg).iter()
+    ]
+
+
+def test_a_figure_of_matplotlib_is_one_line_and_the_same_drawing():
+    figure, axes = plt.subplots()
+    axes.plot([0, 1], [2, 1])
+    axes.set_title("a title")
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg")
+    before, after = buffer.getvalue(), compact(buffer.getvalue())
+    assert "\n" not in after.strip()
+    assert len(after) < len(before)
+    assert drawing(after) == drawing(before)
+    assert compact(after) == after
+
+
+def test_space_within_a_line_stays():
+    assert compact("<svg><text>a  b</text> <text> </text></svg>") == "<svg><text>a  b</text> <text> </text></svg>"
