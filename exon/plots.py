@@ -217,7 +217,7 @@ def correlation(matrix: Tensor, names: Sequence[str]) -> Figure:
     for i in range(len(names)):
         for j in range(i):
             shade = "black" if values[i, j] > 0.6 else "white"
-            axis.text(j, i, f"{values[i, j]:.2f}", ha="center", va="center", color=shade, fontsize=9)
+            axis.text(j, i, f"{values[i, j]:.3f}", ha="center", va="center", color=shade, fontsize=9)
     axis.set_xticks(range(len(names) - 1), names[:-1], rotation=45, ha="right")
     axis.set_yticks(range(1, len(names)), names[1:])
     axis.spines[:].set_visible(False)
