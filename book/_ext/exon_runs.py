@@ -89,9 +89,12 @@ def origin(self: SphinxDirective, names: str, done: list[Path]) -> nodes.paragra
     """Which runs of which grids a figure or table was made from, and the commands that run them again."""
     declared = [run for name, pattern in _grids(names) for run in grid.load(name) if run.folder.match(pattern)]
     epochs = sorted({record.experiment_of(run).epochs for run in done})
-    count = f"{len(done)} of {len(declared)}" if len(done) < len(declared) else f"all {len(declared)}"
     chosen = [name for name, _ in _grids(names)]
-    which = f"{count} runs of the grid{'s' * (len(chosen) > 1)} {' and '.join(chosen)}"
+    grids = f"of the grid{'s' * (len(chosen) > 1)} {' and '.join(chosen)}"
+    if len(declared) == 1:
+        which = f"the run {done[0].name} {grids}"
+    else:
+        which = f"{'all' if len(done) == len(declared) else f'{len(done)} of'} {len(declared)} runs {grids}"
     scale = f": profile {declared[0].experiment.profile}, {'/'.join(map(str, epochs))} epochs. Again: "
     runs = linked(self, nodes.inline(which, which), anchor(done[0]))
     paragraph = nodes.paragraph("", "", nodes.Text("From "), runs, nodes.Text(scale), classes=["record"])
