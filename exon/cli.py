@@ -123,7 +123,7 @@ def redraw(run: Annotated[Path, typer.Argument(help="the folder of a stored run 
     name = run.resolve().parent.name
     parameters = notebook.parameters_of(name, record.experiment_of(run))
     record.recall_training(run)
-    print(notebook.run(name, parameters, run))
+    print(notebook.run(name, parameters | {"keep_weights": True}, run))
 
 
 @app.command()

@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from exon import cli, data, notebook, sources
+from exon import cli, data, notebook, record, sources
 from exon.errors import UserError
 
 
@@ -108,3 +108,14 @@ def test_values_are_json_or_words(text, value):
 def test_a_setting_needs_a_name_and_a_value(text):
     with pytest.raises(UserError):
         cli._parse(text)
+
+
+def test_redraw_keeps_what_belongs_to_the_weights(exon, monkeypatch):
+    asked = []
+    monkeypatch.setattr(record, "recall_training", lambda run: None)
+    monkeypatch.setattr(notebook, "run", lambda name, parameters, out: asked.append((name, parameters)))
+    assert exon("redraw", "results/cpu/cifar10/beta-0.05_seed-1")[0] == 0
+    ((name, parameters),) = asked
+    assert name == "cifar10"
+    assert notebook.parameter_defaults(notebook.find(name))["keep_weights"] is False
+    assert parameters["keep_weights"] is True
