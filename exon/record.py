@@ -1,6 +1,7 @@
 """The record of a run: results/<profile>/<notebook>/<run>/ with run.json, history.csv, split.json, perhaps weights and arrays."""
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -46,14 +47,17 @@ def save(
 
     Args:
         run: results/<profile>/<notebook>/<run>.
-        metrics: name -> value; "seconds", the training time, is added.
+        metrics: name -> value; "seconds", the training time, is added. One that is not finite, such as a ratio to nothing, is
+            null in the file.
         keep_weights: also write model.safetensors.
         arrays: name -> tensor, what figures need and no metric holds; written as arrays.safetensors.
     """
     seconds = sum(row["seconds"] for row in fitted.history)
     content = {
         "experiment": experiment.model_dump(mode="json"),
-        "metrics": {**metrics, "seconds": seconds},
+        "metrics": {
+            name: value if math.isfinite(value) else None for name, value in (metrics | {"seconds": seconds}).items()
+        },
         "provenance": provenance(dataset) | ({"training": fitted.origin} if fitted.origin else {}),
     }
     with files.atomic_path(run / "history.csv") as temporary:
@@ -66,7 +70,7 @@ def save(
     if arrays:
         with files.atomic_path(run / "arrays.safetensors") as temporary:
             save_file({name: tensor.contiguous().cpu() for name, tensor in arrays.items()}, temporary)
-    files.write_text(run / "run.json", json.dumps(content, indent=1) + "\n")
+    files.write_text(run / "run.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
     return content
 
 
@@ -125,7 +129,7 @@ def arrays(run: Path) -> dict[str, Tensor]:
 
 
 def read(run: Path) -> dict[str, Any]:
-    """The content of a run's run.json.
+    """The content of a run's run.json, without the metrics that are null there.
 
     Raises:
         UserError: there is none, or it is damaged.
@@ -134,10 +138,11 @@ def read(run: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         Experiment.model_validate_json(json.dumps(content["experiment"]))
-        return {name: content[name] for name in ("experiment", "metrics", "provenance")}
+        measured = {name: value for name, value in content["metrics"].items() if value is not None}
+        return {"experiment": content["experiment"], "metrics": measured, "provenance": content["provenance"]}
     except FileNotFoundError:
         raise UserError(f"{run} holds no run.json: give the folder of a finished run.") from None
-    except (json.JSONDecodeError, KeyError, TypeError, ValidationError) as error:
+    except (json.JSONDecodeError, AttributeError, KeyError, TypeError, ValidationError) as error:
         raise UserError(f"{path} is not the record of a run ({type(error).__name__}).") from None
 
 

@@ -1,4 +1,5 @@
 import json
+import math
 import subprocess
 from pathlib import Path
 
@@ -39,6 +40,28 @@ def test_a_record_says_what_was_run_on_what(stored, tiny, sample, fitted):
 def test_weights_are_kept_only_on_request(tmp_path, tiny, sample, fitted):
     record.save(tmp_path / "run", tiny, sample, fitted, {}, keep_weights=False)
     assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def strict_json(path):
+    """The content of a JSON file; NaN and Infinity, which only Python writes, are refused."""
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} in {path}")
+
+    return json.loads(path.read_text(), parse_constant=refuse)
+
+
+def test_a_metric_that_is_not_finite_is_no_number_of_the_record(tmp_path, tiny, sample, fitted):
+    metrics = {"change_ratio": math.inf, "change_ratio_low": math.nan, "kl": 1.5}
+    record.save(tmp_path / "run", tiny, sample, fitted, metrics, keep_weights=False)
+    content = strict_json(tmp_path / "run" / "run.json")
+    assert content["metrics"]["change_ratio"] is content["metrics"]["change_ratio_low"] is None
+    assert record.read(tmp_path / "run")["metrics"].keys() == {"kl", "seconds"}
+
+
+def test_stored_json_is_read_by_strict_readers():
+    for path in Path("results").rglob("*.json"):
+        strict_json(path)
 
 
 def test_the_summary_is_tidy(stored, tiny):
