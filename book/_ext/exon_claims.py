@@ -98,6 +98,18 @@ def cross_entropy_explodes(runs: list[Path]) -> bool:
     return all(pd.read_csv(run / "history.csv")["train_cross_entropy"].iloc[-1] > 100 for run in weak)
 
 
+def kl_selects(runs: list[Path]) -> bool:
+    """Without KL all 256 dimensions are activated for every class; with it less than half of them."""
+    cells = measured(runs).groupby("use_kl")["cardinality_mean"]
+    return bool(cells.min()[False] == 256 and cells.max()[True] < 128)
+
+
+def subspace_without_cross_entropy(runs: list[Path]) -> bool:
+    """With KL and without cross-entropy, noise inside the activated subspace changes an image more than outside."""
+    table = measured(runs).query("use_kl and not use_cross_entropy")
+    return bool(table["change_ratio_low"].min() > 1)
+
+
 def label_dimensions_are_lower(runs: list[Path]) -> bool:
     """At every beta V-nat is lower on the ten label dimensions than on the others, and below the line of activation."""
     label = series(runs, "v_nat_label")
@@ -110,6 +122,8 @@ def authors_kl_is_exact(runs: list[Path]) -> bool:
     curve = authors_at(100, table.index.tolist()).query("metric == 'kl'").set_index("beta")["value"]
     return bool(((table - curve).abs() < 0.005).all())
 
+
+CIFAR10_CELLS = "cifar10/beta-0.05_* cifar10/ce-*"
 
 CLAIMS: dict[str, tuple[str, Callable[[list[Path]], bool]]] = {
     "kl-falls": ("beta", falls("kl")),
@@ -140,5 +154,8 @@ CLAIMS: dict[str, tuple[str, Callable[[list[Path]], bool]]] = {
     "cifar10-label-lower": ("cifar10/beta-*", label_dimensions_are_lower),
     "cifar10-purity": ("cifar10/beta-*", lambda runs: series(runs, "purity_pct").min() > 11),
     "cifar10-alike": ("cifar10/beta-*", lambda runs: series(runs, "v_nat_correlation").min() > 0.9),
+    "cifar10-kl-selects": (CIFAR10_CELLS, kl_selects),
+    "cifar10-kl-lowers-error": (CIFAR10_CELLS, below("test_error_pct", (True, True), (True, False))),
+    "cifar10-subspace-without-ce": (CIFAR10_CELLS, subspace_without_cross_entropy),
     "diversity-does-not-rise": ("prior_design", lambda runs: not rises("path_negative_ssim", "distance")(runs)),
 }

@@ -89,7 +89,7 @@ def origin(self: SphinxDirective, names: str, done: list[Path]) -> nodes.paragra
     """Which runs of which grids a figure or table was made from, and the commands that run them again."""
     declared = [run for name, pattern in _grids(names) for run in grid.load(name) if run.folder.match(pattern)]
     epochs = sorted({record.experiment_of(run).epochs for run in done})
-    chosen = [name for name, _ in _grids(names)]
+    chosen = list(dict.fromkeys(name for name, _ in _grids(names)))
     grids = f"of the grid{'s' * (len(chosen) > 1)} {' and '.join(chosen)}"
     if len(declared) == 1:
         which = f"the run {done[0].name} {grids}"
