@@ -244,6 +244,25 @@ def test_divergence_stops_with_the_terms_named(sample):
         train.fit(Experiment.create(**TINY, beta=1e38, learning_rate=0.9), sample)
 
 
+@pytest.mark.parametrize("use_kl", [True, False])
+def test_only_a_term_of_the_objective_must_be_finite(sample, use_kl):
+    experiment = Experiment.create(**TINY, use_kl=use_kl)
+    images = train.TrainingImages(sample.train_images[:20], torch.eye(10).repeat(2, 1), sample.train_images)
+    optimizers = train.make_optimizers(experiment, train.build("mnist", experiment.build_prior(), 0.25))
+
+    def overflow(*_):
+        return losses.Terms(torch.ones(4), torch.ones(4), torch.full((4,), math.inf))
+
+    def epoch():
+        return train.train_epoch(experiment, overflow, images, optimizers, 1.0, 0)
+
+    if use_kl:
+        with pytest.raises(UserError, match="diverged in epoch 1"):
+            epoch()
+    else:
+        assert epoch()["train_kl_latent"] == math.inf
+
+
 def test_cifar10_trains_through_the_same_code():
     experiment = Experiment.create(dataset="cifar10", profile="smoke")
     fitted = train.fit(experiment, data.load("cifar10", "sample"))
