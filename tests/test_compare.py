@@ -92,7 +92,7 @@ def test_the_correlation_matrix_shows_each_pair_once():
     matrix = torch.tensor([[1.0, 0.25, 0.5], [0.25, 1.0, 0.75], [0.5, 0.75, 1.0]])
     axis = plots.correlation(matrix, ["a", "b", "c"]).axes[0]
     shown = {(text.get_position(), text.get_text()) for text in axis.texts}
-    assert shown == {((0, 1), "0.25"), ((0, 2), "0.50"), ((1, 2), "0.75")}
+    assert shown == {((0, 1), "0.250"), ((0, 2), "0.500"), ((1, 2), "0.750")}
 
 
 def test_a_weight_of_zero_has_its_place_on_a_logarithmic_axis():
