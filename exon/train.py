@@ -96,6 +96,11 @@ def next_beta(experiment: Experiment, recon: float, pixels: int) -> float:
     return 2 * recon / pixels + experiment.lambda_beta if experiment.learn_beta else experiment.beta
 
 
+def effective_kl_weight(experiment: Experiment) -> float:
+    """The factor on both KL terms of the objective: 0 where they are switched off."""
+    return experiment.kl_weight if experiment.use_kl else 0.0
+
+
 Step = Callable[[Tensor, Tensor, float, float], losses.Terms]
 
 
@@ -112,7 +117,7 @@ def make_step(
     """
     augmentation = augment.AUGMENTATIONS[experiment.dataset]
     device_type = images.labelled.device.type
-    kl_weight = experiment.kl_weight if experiment.use_kl else 0.0
+    kl_weight = effective_kl_weight(experiment)
 
     def autocast() -> Any:
         return torch.autocast(device_type, torch.bfloat16) if experiment.precision == "bfloat16" else nullcontext()
@@ -237,7 +242,9 @@ def train_epoch(
                 sums.setdefault(name, []).append(term.detach().sum())
                 counts[name] = counts.get(name, 0) + len(term)
     means = {f"train_{name}": torch.stack(sums[name]).cpu().double().sum().item() / counts[name] for name in sums}
-    optimized = [mean for name, mean in means.items() if experiment.use_kl or not name.startswith("train_kl")]
+    optimized = [
+        mean for name, mean in means.items() if effective_kl_weight(experiment) or not name.startswith("train_kl")
+    ]
     if not all(map(math.isfinite, optimized)):
         raise UserError(
             f"Training diverged in epoch {epoch + 1} ({json.dumps(means)}): give a smaller learning_rate or a larger beta."
