@@ -9,7 +9,7 @@ import sys
 
 from snakemake.exceptions import WorkflowError
 
-from exon import grid
+from exon.runs import grid
 from exon.errors import UserError
 
 try:

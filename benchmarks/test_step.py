@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from plain import PlainStep, random_batch
 
-from exon import augment, data, metrics, train
+from exon import data, metrics, train
+from exon.data import augment
 from exon.experiment import Experiment
 
 

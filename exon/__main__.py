@@ -1,3 +1,3 @@
-from exon.cli import main
+from exon.runs.cli import main
 
 main()

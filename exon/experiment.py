@@ -1,12 +1,14 @@
 """What one run is: a frozen, validated configuration. Its field names are the notebooks' papermill parameters."""
 
 import hashlib
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from exon import prior as priors
 from exon.errors import UserError
+
+if TYPE_CHECKING:
+    from exon.prior import GaussianMixturePrior
 
 METHOD: dict[str, dict[str, Any]] = {
     "mnist": {
@@ -146,12 +148,14 @@ class Experiment(BaseModel):
         """K, the number of labels."""
         return 10 if self.classes is None else len(self.classes)
 
-    def build_prior(self) -> priors.GaussianMixturePrior:
+    def build_prior(self) -> "GaussianMixturePrior":
         """The prior that `prior`, `distance` and `classes` describe."""
+        from exon.prior import LAYOUTS  # not above: settings are refused before PyTorch is loaded
+
         options: dict[str, Any] = {} if self.prior == "line" else {"num_classes": self.num_classes}
         if self.distance is not None:
             options["distance"] = self.distance
-        return priors.LAYOUTS[self.prior](**options)
+        return LAYOUTS[self.prior](**options)
 
 
 def derive_seed(seed: int, purpose: str) -> int:

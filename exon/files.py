@@ -45,7 +45,10 @@ def write_text(path: Path, text: str) -> None:
 
 
 def from_root(path: str | Path) -> Path:
-    """`path` below the repository's root: the nearest folder, from the working directory upwards, that has notebooks/."""
+    """`path` below the repository's root: the nearest folder, from the working directory upwards, that has notebooks/.
+
+    The one authority for where things are. A path stays as it is in the root itself, and where it is absolute.
+    """
     here = Path.cwd()
     root = next((folder for folder in (here, *here.parents) if (folder / "notebooks").is_dir()), here)
-    return root / path
+    return Path(path) if root == here else root / path

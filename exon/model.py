@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from exon import networks
 from exon.errors import UserError
+from exon.networks.layers import Classifier
 from exon.prior import GaussianMixturePrior
 
 
@@ -39,7 +40,7 @@ class EXoN(nn.Module):
     """
 
     def __init__(
-        self, encoder: nn.Module, classifier: networks.Classifier, decoder: nn.Module, prior: GaussianMixturePrior
+        self, encoder: nn.Module, classifier: Classifier, decoder: nn.Module, prior: GaussianMixturePrior
     ) -> None:
         super().__init__()
         self.encoder = encoder

@@ -16,10 +16,12 @@ from torch import Tensor
 from torch.distributions import Beta
 from tqdm import tqdm
 
-from exon import augment, checkpoint, data, losses, metrics
+from exon import data, losses, metrics
+from exon.data import augment
 from exon.errors import UserError
 from exon.experiment import Experiment, derive_seed
 from exon.model import EXoN, build
+from exon.runs import checkpoint
 
 LABELLED_MIX, UNLABELLED_MIX = Beta(0.1, 0.1), Beta(2.0, 2.0)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from exon import reference
+from exon.evaluation import reference
 from exon.experiment import Experiment
 
 PROJECT = tomllib.loads(Path("pyproject.toml").read_text())["project"]
@@ -54,7 +54,7 @@ def test_the_wheel_holds_the_package_with_its_samples(tmp_path):
     subprocess.run(command, check=True)
     (wheel,) = tmp_path.glob("*.whl")
     content = set(zipfile.ZipFile(wheel).namelist())
-    assert {"exon/sample/mnist.npz", "exon/sample/cifar10.npz", "exon/losses.py", "exon/py.typed"} <= content
+    assert {"exon/data/sample/mnist.npz", "exon/data/sample/cifar10.npz", "exon/losses.py", "exon/py.typed"} <= content
     assert not [name for name in content if name.startswith(("tests/", "book/", "results/"))]
 
 

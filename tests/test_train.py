@@ -8,9 +8,11 @@ from conftest import TINY
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exon import augment, checkpoint, data, losses, train
+from exon import data, losses, train
+from exon.data import augment
 from exon.errors import UserError
 from exon.experiment import Experiment
+from exon.runs import checkpoint
 
 
 def weights(fitted):

@@ -23,6 +23,6 @@ for name, counts in PER_CLASS.items():
         images, labels = getattr(full, f"{part}_images").numpy(), getattr(full, f"{part}_labels").numpy()
         chosen = first_of_every_class(labels, count)
         arrays |= {f"{part}_images": images[chosen], f"{part}_labels": labels[chosen].astype(np.uint8)}
-    path = Path(__file__).parents[1] / "exon" / "sample" / f"{name}.npz"
+    path = Path(__file__).parents[1] / "exon" / "data" / "sample" / f"{name}.npz"
     np.savez_compressed(path, allow_pickle=False, **arrays)
     print(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB")

@@ -1,0 +1,80 @@
+"""Sphinx roles and directives that put records of runs into pages: no number is typed in.
+
+{metric}`quick/mnist/beta-1_seed-1::test_error_pct:.2f`   a number from run.json, its source shown on hover
+{authors}`quick/mnist/beta-1_seed-1::test_error_pct:.2f`  the authors' value at the settings and the epoch of that run
+{paper}`cifar10 0.05 test_error_pct:.1f`                  a number of the paper's table: data set, beta, metric
+{run-label}  quick/mnist/beta-1_seed-1                     what the run was, where, when, and whether it was made here
+{run-figure} quick/mnist/beta-1_seed-1::latent             the figure that a cell of the executed notebook shows
+{over}`max beta::test_error_pct:.2f`                       min, max, mean, sd or n of a metric over the runs of a grid
+{claim}`KL falls with beta <kl-falls>`                     words that a check of `exon_book.claims` must bear out
+{plot} mnist-latent                                        a figure of `exon_book.plots`, drawn from the runs of a grid
+{ledger} beta::kl                                          every number of the paper's table beside the one found here
+{cells} ablation/v2_*                                      every outcome in the four cells of the ablation
+{effects} ablation/v2_*                                    main effects and interaction on every outcome
+{trials} cifar10_setting                                   the settings tried for small CIFAR-10 runs, by validation error
+{runs} mnist                                               all runs of a notebook, with links to their records
+{judges}                                                   the same of the judges
+{methods}                                                  others' published test errors, ours first
+{speed} beta                                               seconds of an epoch, here and in the authors' logs
+{setting}`0.5`                                             a decimal number that is a setting or a name: no result
+
+"{profile}" in a path stands for the profile the book is built for ($EXON_PROFILE, else quick). A missing record or key is
+a warning, and so fails the build.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+
+from exon_book.directives import Plot, RunFigure, RunLabel
+from exon_book.explorer.cifar10 import write_cifar10
+from exon_book.explorer.mnist import write
+from exon_book.roles import AuthorsRole, ClaimRole, MetricRole, OverRole, PaperRole
+from exon_book.settings import SettingRole, find_typed_numbers
+from exon_book.site import name_controls, publish, trim_icons
+from exon_book.tables.ablation import Cells, Effects
+from exon_book.tables.ledger import Ledger
+from exon_book.tables.methods import Methods, Speed
+from exon_book.tables.records import Judges, Runs, copy_records
+from exon_book.tables.trials import Trials
+
+
+def announce_sample(app: Sphinx, config: Any) -> None:
+    """Say on every page that the book's main run used the small sample, if it did."""
+    path = Path(app.srcdir) / "results" / config.exon_profile / "mnist" / "beta-1_seed-1" / "run.json"
+    if path.is_file() and json.loads(path.read_text())["provenance"]["data"]["source"] == "sample":
+        text = "These pages show a run on the small sample inside the package: its numbers mean nothing."
+        config.html_theme_options["announcement"] = text
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.add_config_value("exon_profile", os.environ.get("EXON_PROFILE", "quick"), "env")
+    publish(app)
+    app.connect("config-inited", announce_sample)
+    app.connect("build-finished", write)
+    app.connect("build-finished", write_cifar10)
+    app.connect("build-finished", name_controls)
+    app.connect("build-finished", trim_icons)
+    app.add_role("metric", MetricRole())
+    app.add_role("authors", AuthorsRole())
+    app.add_role("paper", PaperRole())
+    app.add_role("over", OverRole())
+    app.add_role("claim", ClaimRole())
+    app.add_directive("plot", Plot)
+    app.add_directive("ledger", Ledger)
+    app.add_directive("cells", Cells)
+    app.add_directive("effects", Effects)
+    app.add_directive("trials", Trials)
+    app.add_directive("runs", Runs)
+    app.add_directive("judges", Judges)
+    app.add_directive("methods", Methods)
+    app.add_directive("speed", Speed)
+    app.add_role("setting", SettingRole())
+    app.connect("doctree-read", find_typed_numbers)
+    app.connect("build-finished", copy_records)
+    app.add_directive("run-label", RunLabel)
+    app.add_directive("run-figure", RunFigure)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,110 @@
+"""Directives that stand for one run or one figure."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+import matplotlib.pyplot as plt
+from docutils import nodes
+from docutils.parsers.rst import directives
+from docutils.parsers.rst.directives.images import Figure
+from sphinx.util.docutils import SphinxDirective
+
+from exon.figures import plots
+from exon.figures.svg import compact
+from exon.runs import notebook, record
+from exon_book.lookup import anchor, linked, locate, logger, made_here, origin, runs_of
+from exon_book.plots import FIGURES
+
+
+class RunLabel(SphinxDirective):
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        path = locate(self, self.arguments[0], "run.json")
+        if path is None:
+            return []
+        content = json.loads(path.read_text())
+        settings, provenance = content["experiment"], record.training_provenance(content)
+        data = provenance["data"]
+        images = "the whole data set" if data["source"] != "sample" else "the small sample that ships with the package"
+        title = "Run here" if made_here(path) else "Stored record"
+        if data["source"] == "sample":
+            title += ", on a small sample: its numbers mean nothing"
+        place = path.parent.relative_to(self.env.srcdir).as_posix()
+        hardware = provenance["processor"] if provenance["accelerator"] == "none" else provenance["accelerator"]
+        text = (
+            f"Profile {settings['profile']}, {settings['epochs']} epochs on {images}, {settings['labels']} labels, "
+            f"beta {settings['beta']:g}, seed {settings['seed']}; {content['metrics']['seconds'] / 60:.1f} minutes of training "
+            f"on {hardware} ({provenance['threads']} threads), {provenance['finished'][:10]}. "
+        )
+        command = notebook.command(path.parts[-3], record.experiment_of(path.parent), place)
+        paragraph = nodes.paragraph("", text, classes=["record"])
+        paragraph += [linked(self, nodes.inline("", "Its record"), anchor(path.parent)), nodes.Text(". Again: ")]
+        paragraph += nodes.literal(command, command)
+        kind = "warning" if data["source"] == "sample" else "note"
+        return [nodes.admonition("", nodes.title("", title), paragraph, classes=["admonition", kind])]
+
+
+class Shown(Figure, SphinxDirective):
+    """A figure made while the book is built; :alt: is required, and a line says which record it comes from."""
+
+    option_spec: ClassVar[dict[str, Any]] = {**Figure.option_spec, "alt": directives.unchanged_required}
+
+    def show(self, name: str, svg: str, source: nodes.paragraph) -> list[nodes.Node]:
+        target = Path(self.env.srcdir) / "_build" / "figures" / f"{name}.svg"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(svg)
+        self.arguments[0] = "/" + target.relative_to(self.env.srcdir).as_posix()
+        self.options.setdefault("class", []).append("dark-light")
+        (node, *messages) = super().run()
+        node += nodes.legend("", source)
+        return [node, *messages]
+
+
+class RunFigure(Shown):
+    """A figure whose image is the SVG that a cell of run.ipynb, named by its id, shows."""
+
+    def run(self) -> list[nodes.Node]:
+        run, _, cell_id = self.arguments[0].partition("::")
+        path = locate(self, run, "run.ipynb")
+        if path is None:
+            return []
+        image = figure_of(json.loads(path.read_text()), cell_id)
+        if image is None or "alt" not in self.options:
+            logger.warning("%s: no figure in cell %r, or no :alt: given", path, cell_id, location=self.get_location())
+            return []
+        place = path.parent.relative_to(Path(self.env.srcdir) / "results").as_posix()
+        run_link = linked(self, nodes.inline(place, place), anchor(path.parent))
+        source = nodes.paragraph("", "", nodes.Text("From the run "), run_link, nodes.Text("."), classes=["record"])
+        return self.show(f"{'-'.join(path.parts[-4:-1])}-{cell_id}", image, source)
+
+
+class Plot(Shown):
+    """A figure of `exon_figures`, drawn from the runs of its grid."""
+
+    def run(self) -> list[nodes.Node]:
+        name = self.arguments[0]
+        if name not in FIGURES or "alt" not in self.options:
+            logger.warning("%s: no such plot, or no :alt: given", name, location=self.get_location())
+            return []
+        grids, draw = FIGURES[name]
+        runs = runs_of(self, grids)
+        if not runs:
+            return []
+        image = io.StringIO()
+        with plt.rc_context(plots.STYLE):
+            figure = draw(runs)
+            figure.savefig(image, format="svg", metadata={"Date": None}, bbox_inches="tight")
+            plt.close(figure)
+        return self.show(name, compact(image.getvalue()), origin(self, grids, runs))
+
+
+def figure_of(content: dict[str, Any], cell_id: str) -> str | None:
+    """The SVG that the cell with this id displays, or None."""
+    for cell in content["cells"]:
+        for output in cell.get("outputs", []) if cell["id"] == cell_id else []:
+            if image := output.get("data", {}).get("image/svg+xml"):
+                return "".join(image)
+    return None

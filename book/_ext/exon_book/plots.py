@@ -1,0 +1,252 @@
+"""The figures that set several runs beside each other, drawn from their records while the book is built.
+
+FIGURES: name -> the grids whose runs it reads, and the function that draws it from their folders.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from exon import data, explain
+from exon.evaluation import reference
+from exon.experiment import Experiment
+from exon.figures import compare, plots
+from exon.prior import GaussianMixturePrior
+from exon.runs import checkpoint, record
+from exon_book.tables.ablation import CELLS
+from exon_book.tables.trials import curves
+
+PANELS = (0.1, 0.5, 5.0, 50.0)
+AUTHORS_20, AUTHORS_100 = "authors, epoch 20", "authors, epoch 100"
+
+
+def metrics_of(runs: list[Path]) -> pd.DataFrame:
+    """The metrics of some runs with the settings that the book's figures are drawn against."""
+    rows = []
+    for run in runs:
+        content = record.read(run)
+        experiment = content["experiment"]
+        settings = {name: experiment[name] for name in ("beta", "distance", "lambda1", "use_cross_entropy")}
+        settings["kl_weight"] = experiment["kl_weight"] if experiment["use_kl"] else 0.0
+        rows += [{**settings, "metric": name, "value": value} for name, value in content["metrics"].items()]
+    return pd.DataFrame(rows)
+
+
+def by_beta(runs: list[Path]) -> dict[float, Path]:
+    """beta -> the run of seed 1, in order of beta."""
+    experiments = {run: record.experiment_of(run) for run in runs}
+    return {e.beta: run for run, e in sorted(experiments.items(), key=lambda item: item[1].beta) if e.seed == 1}
+
+
+def authors_at(epoch: int, betas: list[float], dataset: str = "mnist") -> pd.DataFrame:
+    """The authors' test values after an epoch, corrected; columns beta, metric, value."""
+    rows = []
+    for beta in betas:
+        curve = reference.curve(Experiment.create(dataset=dataset, profile="paper", beta=beta))
+        if curve is not None:
+            values = curve.set_index("epoch").loc[epoch]
+            terms = {name.removeprefix("test_"): values[name] for name in curve.columns if name != "epoch"}
+            terms["kl"] = terms["kl_label"] + terms["kl_latent"]
+            terms["test_error_pct"] = terms.pop("error_pct")
+            rows += [{"beta": beta, "metric": name, "value": value} for name, value in terms.items()]
+    return pd.DataFrame(rows)
+
+
+def authors_table(dataset: str = "mnist") -> pd.DataFrame:
+    """The paper's table: columns beta, metric, value, sd, n."""
+    table = reference.table("paper")
+    return table[table["dataset"] == dataset]
+
+
+def codes(run: Path) -> tuple[Tensor, Tensor, GaussianMixturePrior]:
+    """The codes of a run's test images, their labels, and the prior."""
+    arrays = record.arrays(run)
+    return arrays["z"], arrays["labels"].long(), record.experiment_of(run).build_prior()
+
+
+def mnist_latent(runs: list[Path]) -> Figure:
+    panels = {}
+    for beta, run in by_beta(runs).items():
+        if beta in PANELS:
+            panels[rf"$\beta = {beta:g}$"] = codes(run)
+    return compare.latent_panels(panels, limit=24)
+
+
+@torch.no_grad()
+def mnist_grids(runs: list[Path]) -> Figure:
+    panels = {}
+    for beta, run in by_beta(runs).items():
+        if beta in PANELS:
+            model = checkpoint.load_weights(record.experiment_of(run), run / "model.safetensors")
+            panels[rf"$\beta = {beta:g}$"] = model.decode(explain.grid(limit=15, step=2.5))
+    return compare.grid_panels(panels, limit=15)
+
+
+def _curves(runs: list[Path]) -> tuple[Mapping[float, pd.DataFrame], Mapping[float, pd.DataFrame]]:
+    chosen = by_beta(runs)
+    histories = {beta: pd.read_csv(run / "history.csv") for beta, run in chosen.items()}
+    curves = {beta: reference.curve(record.experiment_of(run)) for beta, run in chosen.items()}
+    return histories, {beta: curve for beta, curve in curves.items() if curve is not None}
+
+
+def mnist_error_curves(runs: list[Path]) -> Figure:
+    return compare.error_curves(*_curves(runs))
+
+
+def mnist_term_curves(runs: list[Path]) -> Figure:
+    return compare.term_curves(*_curves(runs))
+
+
+def mnist_table(runs: list[Path]) -> Figure:
+    here = metrics_of(runs)
+    panels = {"test_error_pct": "test error (%)", "kl": "KL (nats)", "negative_ssim": "negative SSIM"}
+    authors = {AUTHORS_20: authors_at(20, sorted(here["beta"].unique())), AUTHORS_100: authors_table()}
+    return compare.against(panels, here, authors)
+
+
+def explained(panels: dict[str, str]) -> Callable[[list[Path]], Figure]:
+    """What the latent space is like against beta, with the floors of center error and generation error."""
+
+    def draw(runs: list[Path]) -> Figure:
+        here = metrics_of(runs)
+        means = here.groupby("metric")["value"].mean()
+        floors = {"center_error_pct": means["center_error_floor_pct"], "generation_error_pct": means["judge_error_pct"]}
+        return compare.against(panels, here, floors=floors)
+
+    return draw
+
+
+MNIST_EXPLAINED = {
+    "center_error_pct": "center error (%)",
+    "purity_pct": "purity (%)",
+    "generation_error_pct": "generation error (%)",
+    "v_nat": "V-nat (nats)",
+    "cardinality_mean": "cardinality",
+}
+CIFAR10_EXPLAINED = {
+    "cardinality_mean": "cardinality",
+    "v_nat_label": "V-nat, label dimensions (nats)",
+    "v_nat_other": "V-nat, the others (nats)",
+    "v_nat_correlation": "correlation of V-nat",
+    "purity_pct": "purity (%)",
+    "center_error_pct": "center error (%)",
+    "generation_error_pct": "generation error (%)",
+    "judge_score": "judge score",
+}
+
+
+def mnist_v_nat(runs: list[Path]) -> Figure:
+    table = metrics_of(list(by_beta(runs).values()))
+    panels = {}
+    for dimension in (1, 2):
+        names = {f"v_nat_{label}_{dimension}": label for label in range(10)}
+        chosen = table[table["metric"].isin(names)].replace({"metric": names})
+        panels[f"$z_{dimension}$"] = chosen.pivot(index="beta", columns="metric", values="value")
+    return compare.class_lines(panels, "V-nat (nats)")
+
+
+def _by_distance(runs: list[Path]) -> dict[float, Path]:
+    distances = [(record.experiment_of(run).distance, run) for run in runs]
+    return dict(sorted((distance, run) for distance, run in distances if distance is not None))
+
+
+def design_latent(runs: list[Path]) -> Figure:
+    panels = {}
+    for distance, run in _by_distance(runs).items():
+        panels[f"$r = {distance:g}$"] = codes(run)
+    return compare.latent_panels(panels, limit=24)
+
+
+def design_paths(runs: list[Path]) -> Figure:
+    return plots.image_rows(
+        {
+            f"$r = {distance:g}$": data.to_float(record.arrays(run)["path"])
+            for distance, run in _by_distance(runs).items()
+        }
+    )
+
+
+def design_diversity(runs: list[Path]) -> Figure:
+    panels = {"path_negative_ssim": "negative SSIM between centers", "center_error_pct": "center error (%)"}
+    return compare.against(panels, metrics_of(list(_by_distance(runs).values())), by="distance")
+
+
+def _cells(runs: list[Path]) -> dict[str, Path]:
+    """title -> the run of seed 1, in the order of the ablation's cells."""
+    experiments = {run: record.experiment_of(run) for run in runs}
+    cells = {(e.use_cross_entropy, e.use_kl): run for run, e in experiments.items() if e.seed == 1}
+    return {title: cells[cell] for cell, title in CELLS.items() if cell in cells}
+
+
+def ablation_latent(runs: list[Path]) -> Figure:
+    return compare.latent_panels({title: codes(run) for title, run in _cells(runs).items()}, limit=32)
+
+
+def ablation_grids(runs: list[Path]) -> Figure:
+    return compare.grid_panels(
+        {title: data.to_float(record.arrays(run)["grid"]) for title, run in _cells(runs).items()}, limit=15
+    )
+
+
+PATH_PANELS = {
+    "test_error_pct": "test error (%)",
+    "relabelled_error_pct": "test error, classes renamed (%)",
+    "center_error_pct": "center error (%)",
+    "generation_error_pct": "generation error (%)",
+    "kl": "KL (nats)",
+    "negative_ssim": "negative SSIM",
+}
+
+
+PATHS = {"lambda1": ("kl_weight", 1.0), "kl_weight": ("lambda1", 6000.0)}  # a path's setting -> what stays as it is
+
+
+def along(setting: str, runs: list[Path]) -> pd.DataFrame:
+    """The metrics of the ablation's runs on one path, cross-entropy on."""
+    table = metrics_of(runs)
+    fixed, value = PATHS[setting]
+    return table[table["use_cross_entropy"] & (table[fixed] == value)]
+
+
+def path_over(setting: str) -> Callable[[list[Path]], Figure]:
+    """The outcomes along one path."""
+    return lambda runs: compare.against(PATH_PANELS, along(setting, runs), by=setting)
+
+
+def cifar10_table(runs: list[Path]) -> Figure:
+    panels = {"test_error_pct": "test error (%)", "cardinality_automobile": "cardinality, automobile"}
+    return compare.against(panels, metrics_of(runs), {"authors, epoch 600": authors_table("cifar10")})
+
+
+def cifar10_ratio(runs: list[Path]) -> Figure:
+    names = {"change_ratio": "value", "change_ratio_low": "low", "change_ratio_high": "high"}
+    table = metrics_of(runs).replace({"metric": names})
+    table = table[table["metric"].isin(names.values())].pivot(index="beta", columns="metric", values="value")
+    return compare.intervals(table, "change of the image, inside : outside")
+
+
+FIGURES: dict[str, tuple[str, Callable[[list[Path]], Figure]]] = {
+    "mnist-latent": ("beta", mnist_latent),
+    "mnist-grids": ("beta", mnist_grids),
+    "mnist-error-curves": ("beta", mnist_error_curves),
+    "mnist-term-curves": ("beta", mnist_term_curves),
+    "mnist-table": ("beta", mnist_table),
+    "mnist-explained": ("beta", explained(MNIST_EXPLAINED)),
+    "mnist-v-nat": ("beta", mnist_v_nat),
+    "design-latent": ("prior_design", design_latent),
+    "design-paths": ("prior_design", design_paths),
+    "design-diversity": ("prior_design", design_diversity),
+    "ablation-latent": ("ablation/v2_*", ablation_latent),
+    "ablation-grids": ("ablation/v2_*", ablation_grids),
+    "ablation-latent-sci": ("ablation/v3_*", ablation_latent),
+    "cifar10-curves": ("cifar10/beta-0.05_*", lambda runs: compare.step_curves(*curves(runs))),
+    "cifar10-table": ("cifar10/beta-*", cifar10_table),
+    "cifar10-explained": ("cifar10/beta-*", explained(CIFAR10_EXPLAINED)),
+    "cifar10-ratio": ("cifar10/beta-*", cifar10_ratio),
+    "path-lambda1": ("ablation/v2_* ablation_paths", path_over("lambda1")),
+    "path-kl": ("ablation/v2_* ablation_paths", path_over("kl_weight")),
+}

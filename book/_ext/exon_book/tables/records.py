@@ -1,0 +1,108 @@
+"""The page of all runs, and their records as files of the site."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from exon.runs import record
+from exon_book.lookup import RUNS_PAGE, anchor, logger
+from exon_book.tables import number, table
+
+PROFILES = ("quick", "cpu", "paper")  # smoke runs say nothing
+FILES = ("run.json", "run.ipynb")
+HEADS = ("record", "profile", "epochs", "seed", "error (%)", "minutes", "code", "")
+
+
+def records(root: Path, notebook: str = "*") -> list[Path]:
+    """The run folders below results/ that hold a record, by profile and name."""
+    found = (root / "results" / profile for profile in PROFILES)
+    return [path.parent for folder in found for path in sorted(folder.glob(f"{notebook}/*/run.json"), key=_by_numbers)]
+
+
+def _by_numbers(path: Path) -> list[str | float]:
+    """A key that sorts numbers inside names by their value: beta-5 before beta-10."""
+    parts = re.split(r"(\d+(?:\.\d+)?)", path.parent.name)
+    return [float(part) if index % 2 else part for index, part in enumerate(parts)]
+
+
+class Runs(SphinxDirective):
+    """{runs} NOTEBOOK: a row for each run, with its scale and origin, its record, and its notebook: a page, or the file."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_reread()
+        root = Path(self.env.srcdir)
+        runs = records(root, self.arguments[0])
+        if not runs:
+            logger.warning("there is no run of %r", self.arguments[0], location=self.get_location())
+            return []
+        result = table(HEADS, [_row(run) for run in runs])
+        result["classes"].append("runs")
+        for row, run in zip(list(result.findall(nodes.row))[1:], runs, strict=True):
+            row["ids"].append(anchor(run))
+            place = run.relative_to(root).as_posix()
+            files = f"../records/{place.removeprefix('results/')}"
+            page = f"../{place}/run.html" if f"{place}/run" in self.env.found_docs else f"{files}/run.ipynb"
+            _link(row.children[0], run.name, f"{files}/run.json")
+            _link(row.children[-1], "notebook", page)
+        return [result]
+
+
+def _link(cell: nodes.entry, text: str, uri: str) -> None:
+    cell.clear()
+    cell += nodes.paragraph("", "", nodes.reference("", text, internal=True, refuri=uri))
+
+
+class Judges(SphinxDirective):
+    """{judges}: a row for each independent classifier that judges decoded images."""
+
+    def run(self) -> list[nodes.Node]:
+        rows = []
+        for path in sorted((Path(self.env.srcdir) / "results" / "judge").glob("*/judge.json")):
+            self.env.note_dependency(str(path))
+            judge = json.loads(path.read_text())
+            origin = judge["provenance"]
+            rows.append(
+                [
+                    judge["dataset"],
+                    f"{judge['width']:g}",
+                    str(judge["epochs"]),
+                    number(judge["test_error_pct"], ".2f"),
+                    origin["finished"][:10],
+                    origin["commit"][:7],
+                ]
+            )
+        return [table(("data", "width", "epochs", "test error (%)", "trained", "code"), rows)]
+
+
+def _row(run: Path) -> list[str]:
+    content = record.read(run)
+    experiment, metrics, origin = content["experiment"], content["metrics"], record.training_provenance(content)
+    return [
+        run.name,
+        experiment["profile"],
+        str(experiment["epochs"]),
+        str(experiment["seed"]),
+        "sample" if origin["data"]["source"] == "sample" else number(metrics["test_error_pct"], ".2f"),
+        f"{number(metrics['seconds'] / 60, '.1f')} × {origin['threads']}",
+        origin["commit"][:7],
+        "",
+    ]
+
+
+def copy_records(app: Sphinx, exception: Exception | None) -> None:
+    """Put the files of every run, which the page of all runs leads to, below the site's records/."""
+    if exception or app.builder.name != "html" or RUNS_PAGE not in app.env.found_docs:
+        return
+    root = Path(app.srcdir)
+    for run in records(root):
+        target = Path(app.outdir) / "records" / run.relative_to(root / "results")
+        target.mkdir(parents=True, exist_ok=True)
+        for name in FILES:
+            shutil.copyfile(run / name, target / name)

@@ -1,0 +1,66 @@
+"""What the CIFAR-10 page alone needs: its small settings compared, and runs set beside the authors' at the same step."""
+
+from pathlib import Path
+
+import pandas as pd
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+from exon.evaluation import reference
+from exon.experiment import Experiment
+from exon.runs import record
+from exon_book.lookup import origin, runs_of
+from exon_book.tables import number, table
+
+TRAINING_IMAGES = 50_000
+AUTHORS_STEPS = TRAINING_IMAGES // 128  # of one of their epochs
+HEADS = ("width", "labelled + other images", "learning rate", "epochs", "steps", "minutes", "validation error (%)")
+
+
+def steps_of(experiment: Experiment) -> int:
+    """Training steps of a whole run."""
+    return experiment.epochs * (TRAINING_IMAGES // experiment.batch_size)
+
+
+def authors_by_step(beta: float) -> pd.DataFrame:
+    """The authors' test curve at a beta, the mean of their runs: columns step and those of `reference.curve`."""
+    curve = reference.curve(Experiment.create(dataset="cifar10", profile="paper", beta=beta))
+    assert curve is not None, f"the authors ran no beta {beta}"
+    return curve.assign(step=curve["epoch"] * AUTHORS_STEPS)
+
+
+def authors_error_at(beta: float, steps: int) -> float:
+    """Their test error in percent after the epoch of theirs that ends nearest to a step."""
+    curve = authors_by_step(beta)
+    return float(curve["test_error_pct"][(curve["step"] - steps).abs().idxmin()])
+
+
+def curves(runs: list[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The learning curve of the first of some runs, and the authors' over the same steps: columns step and the test terms."""
+    experiment = record.experiment_of(runs[0])
+    history = pd.read_csv(runs[0] / "history.csv")
+    here = history.assign(step=history["epoch"] * (TRAINING_IMAGES // experiment.batch_size))
+    authors = authors_by_step(experiment.beta)
+    return here, authors[authors["step"] <= here["step"].max() + AUTHORS_STEPS]
+
+
+class Trials(SphinxDirective):
+    """{trials} GRID: the settings of each run of a grid and its error on the validation images, lowest first."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def run(self) -> list[nodes.Node]:
+        runs = runs_of(self, self.arguments[0])
+        contents = sorted((record.read(run) for run in runs), key=lambda c: c["metrics"]["validation_error_pct"])
+        rows = []
+        for content in contents:
+            e = Experiment.model_validate(content["experiment"], strict=False)
+            others = e.batch_size - e.labelled_batch_size
+            batch = f"{e.labelled_batch_size} + {others}"
+            minutes = number(content["metrics"]["seconds"] / 60, ".0f")
+            error = number(content["metrics"]["validation_error_pct"], ".2f")
+            rows.append(
+                [f"{e.width:g}", batch, f"{e.learning_rate:g}", str(e.epochs), str(steps_of(e)), minutes, error]
+            )
+        return [table(HEADS, rows), origin(self, self.arguments[0], runs)] if runs else []

@@ -1,0 +1,180 @@
+"""A grid of runs, declared in notebooks/grids/<name>.yaml: which notebook, at which settings::
+
+    notebook: mnist
+    profile: cpu
+    runs:
+      - beta: [0.1, 1.0]     a list: one run for each level, crossed with the other lists of this item
+        seed: [1, 2]
+        labels: 50           a single value: the same for all runs of this item
+        name: b{beta}        the runs' names; left out, they are made of the lists: beta-0.1_seed-1
+
+The keys are parameters of the notebook.
+"""
+
+import itertools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from exon.errors import UserError
+from exon.experiment import Experiment
+from exon.runs import notebook, record
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a grid: results/<profile>/<notebook>/<name>, and the parameters that its notebook is executed with."""
+
+    notebook: str
+    name: str
+    parameters: dict[str, Any]
+    experiment: Experiment
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return Path("results") / self.experiment.profile / self.notebook / self.name
+
+    @property
+    def done(self) -> bool:
+        """Whether the folder holds this run's record and executed notebook."""
+        return all((self.folder / name).exists() for name in ("run.json", "run.ipynb"))
+
+
+def load(name: str | Path, profile: str | None = None) -> list[Run]:
+    """All runs of a grid, checked: nothing needs to have run yet.
+
+    Args:
+        name: of a file in notebooks/grids, or a path that ends in .yaml.
+        profile: instead of the file's.
+
+    Raises:
+        UserError: naming the file and the line: no such file, not YAML, an unknown factor, an empty list of levels, a
+            value that is not accepted, a run named twice, or a folder that holds another run.
+    """
+    path = find(name)
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise UserError(f"{path}, line {line}: {error.problem}.") from None
+    top = _mapping(path, root)
+    if unknown := [key for key in top if key not in ("notebook", "profile", "runs")]:
+        raise UserError(
+            f"{path}, line {top[unknown[0]][0]}: {unknown[0]!r} is not a key: give notebook, profile and runs."
+        )
+    if missing := [key for key in ("notebook", "profile", "runs") if key not in top]:
+        raise UserError(f"{path}, line 1: {missing[0]!r} is missing.")
+    items = top["runs"][1]
+    if not isinstance(items, yaml.SequenceNode) or not items.value:
+        raise UserError(f"{path}, line {top['runs'][0]}: runs must be a list of at least one item.")
+    chosen = {"notebook": _value(top["notebook"][1]), "profile": profile or _value(top["profile"][1])}
+    runs: dict[str, Run] = {}
+    for item in items.value:
+        for line, run in _runs(path, _mapping(path, item), **chosen):
+            if run.name in runs:
+                raise UserError(f"{path}, line {line}: there are two runs of the name {run.name!r}.")
+            _check_stored(path, line, run)
+            runs[run.name] = run
+    return list(runs.values())
+
+
+def folder() -> Path:
+    """Where the grids are."""
+    return notebook.folder() / "grids"
+
+
+def find(name: str | Path) -> Path:
+    """The path of a grid.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    path = Path(name) if Path(name).suffix == ".yaml" else folder() / f"{name}.yaml"
+    if not path.is_file():
+        names = ", ".join(sorted(p.stem for p in folder().glob("*.yaml")))
+        raise UserError(f"grid = {str(name)!r} is not known: give one of {names}, or a path that ends in .yaml.")
+    return path
+
+
+def arguments(run: Run) -> str:
+    """The arguments of `exon` that execute a run, quoted for a shell."""
+    parameters = {"profile": run.experiment.profile, **run.parameters}
+    return notebook.arguments(run.notebook, parameters, run.folder.as_posix())
+
+
+def _runs(path: Path, item: dict[str, tuple[int, yaml.Node]], notebook: str, profile: str) -> list[tuple[int, Run]]:
+    """The crossed runs of one item, each with the line of the file that it comes from."""
+    template = _value(item["name"][1]) if "name" in item else None
+    levels = {key: _levels(path, line, key, node) for key, (line, node) in item.items() if key != "name"}
+    varied = [key for key, (_, node) in item.items() if isinstance(node, yaml.SequenceNode)]
+    runs = []
+    for values in itertools.product(*levels.values()):
+        parameters = {key: value for key, (_, value) in zip(levels, values, strict=True)}
+        lines = {key: line for key, (line, _) in zip(levels, values, strict=True)}
+        first = next(iter(lines.values()), 1)
+        words = {key: _word(parameters[key]) for key in parameters}
+        try:
+            name = template.format(**words) if template else "_".join(f"{key}-{words[key]}" for key in varied)
+        except (KeyError, IndexError, AttributeError, ValueError):
+            raise UserError(
+                f"{path}, line {item['name'][0]}: name = {template!r} may only use the item's own keys."
+            ) from None
+        if not name:
+            raise UserError(f"{path}, line {first}: an item without lists needs a name.")
+        runs.append((first, Run(notebook, name, parameters, _check(path, lines, notebook, profile, parameters))))
+    return runs
+
+
+def _check(path: Path, lines: dict[str, int], name: str, profile: str, parameters: dict[str, Any]) -> Experiment:
+    """The experiment of one run; an error names the line of the setting that it speaks of."""
+    try:
+        return notebook.check(notebook.find(name), {"profile": profile, **parameters})
+    except UserError as error:
+        words = str(error).replace("'", " ").split()
+        line = next((lines[word] for word in words if word in lines), next(iter(lines.values()), 1))
+        raise UserError(f"{path}, line {line}: {error}") from None
+
+
+def _check_stored(path: Path, line: int, run: Run) -> None:
+    if not (run.folder / "run.json").exists():
+        return
+    if difference := run.experiment.difference(record.experiment_of(run.folder)):
+        raise UserError(
+            f"{path}, line {line}: {run.folder} holds another run ({difference}): "
+            "delete that folder or name this run otherwise."
+        )
+
+
+def _mapping(path: Path, node: yaml.Node | None) -> dict[str, tuple[int, yaml.Node]]:
+    """key -> (line, node) of a YAML mapping."""
+    if not isinstance(node, yaml.MappingNode):
+        line = node.start_mark.line + 1 if node is not None else 1
+        raise UserError(f"{path}, line {line}: here must stand names with values, as in 'beta: [0.1, 1.0]'.")
+    entries: dict[str, tuple[int, yaml.Node]] = {}
+    for key, value in node.value:
+        if key.value in entries:
+            raise UserError(f"{path}, line {key.start_mark.line + 1}: {key.value!r} stands there twice.")
+        entries[key.value] = (key.start_mark.line + 1, value)
+    return entries
+
+
+def _levels(path: Path, line: int, key: str, node: yaml.Node) -> list[tuple[int, Any]]:
+    """(line, value) of every level of a factor; a single value is its only level."""
+    if not isinstance(node, yaml.SequenceNode):
+        return [(line, _value(node))]
+    if not node.value:
+        raise UserError(f"{path}, line {line}: {key} has no levels: give at least one.")
+    return [(level.start_mark.line + 1, _value(level)) for level in node.value]
+
+
+def _value(node: yaml.Node) -> Any:
+    return yaml.SafeLoader("").construct_object(node, deep=True)
+
+
+def _word(value: Any) -> str:
+    """A level as it stands in a run's name."""
+    return f"{value:g}" if isinstance(value, float) else value if isinstance(value, str) else json.dumps(value)

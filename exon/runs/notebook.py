@@ -1,0 +1,180 @@
+"""Papermill, made strict: parameters are checked before anything runs, and a failure leaves nothing behind."""
+
+import ast
+import json
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from traitlets.config import Config
+
+from exon.errors import UserError
+from exon.experiment import Experiment
+from exon.files import atomic_path, check_writable, from_root
+from exon.runs import record
+
+NOT_OF_THE_EXPERIMENT = {"out": str, "keep_weights": bool, "inception_weights": str | None}
+
+
+def run(notebook: str, parameters: dict[str, Any], out: Path, force: bool = False) -> Path:
+    """Execute notebooks/<notebook>.ipynb with parameters and keep it as <out>/run.ipynb; returns that path.
+
+    Args:
+        notebook: name of a notebook, without folder and ending.
+        parameters: name -> value, as in the notebook's parameters cell; they must form a valid `Experiment`.
+        out: the run folder.
+        force: replace the record of another run in that folder.
+
+    Raises:
+        UserError: unknown notebook or parameter, a value that is not accepted, or a run folder that cannot be written or
+            holds another run.
+        RuntimeError: a cell failed; the notebook so far is in <out>/run.failed.ipynb.
+    """
+    import papermill
+
+    source = find(notebook)
+    experiment = check(source, parameters)
+    check_writable(out)
+    stored = record.experiment_of(out) if (out / "run.json").exists() and not force else experiment
+    if difference := experiment.difference(stored):
+        raise UserError(f"{out} holds another run ({difference}): choose another folder or delete it.")
+    failed = out / "run.failed.ipynb"
+    with tempfile.TemporaryDirectory(prefix="exon-") as temporary_folder, _terminal():
+        executed = Path(temporary_folder) / "run.ipynb"
+        try:
+            papermill.execute_notebook(
+                source,
+                executed,
+                parameters={**parameters, "out": out.as_posix()},
+                kernel_name="python3",
+                progress_bar=False,
+                record_timing=False,
+                config=Config({"KernelManager": {"transport_encryption": "required"}}),
+            )
+        except papermill.PapermillExecutionError as error:
+            if error.ename == UserError.__name__:
+                raise UserError(str(error.evalue)) from None
+            with atomic_path(failed) as temporary:
+                shutil.copyfile(executed, temporary)
+            reason = f"{error.ename}: {error.evalue}"
+            raise RuntimeError(f"Cell {error.exec_count} of {source} failed ({reason}); see {failed}.") from None
+        content = nbformat.read(executed, as_version=4)
+    _strip(content)
+    with atomic_path(out / "run.ipynb") as temporary:
+        nbformat.write(content, temporary)
+    failed.unlink(missing_ok=True)
+    shutil.rmtree(record.work_folder(out), ignore_errors=True)
+    return out / "run.ipynb"
+
+
+def folder() -> Path:
+    """Where the notebooks are."""
+    return from_root("notebooks")
+
+
+def find(notebook: str) -> Path:
+    """The path of a notebook by name.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    path = folder() / f"{notebook}.ipynb"
+    if not path.is_file():
+        names = ", ".join(sorted(p.stem for p in folder().glob("*.ipynb"))) or f"none in {folder().resolve()}"
+        raise UserError(f"notebook = {notebook!r} is not known: give one of {names}.")
+    return path
+
+
+def parameter_defaults(source: Path) -> dict[str, Any]:
+    """Name -> default of everything that a notebook's parameters cell sets.
+
+    Raises:
+        UserError: no cell is tagged "parameters", or it holds more than plain assignments of literals.
+    """
+    cells = nbformat.read(source, as_version=4).cells
+    tagged = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    if not tagged:
+        raise UserError(f"{source} has no cell tagged 'parameters'.")
+    try:
+        return {line.targets[0].id: ast.literal_eval(line.value) for line in ast.parse(tagged[0]).body}
+    except (SyntaxError, AttributeError, ValueError) as error:
+        raise UserError(f"The parameters cell of {source} may only assign literals ({error}).") from error
+
+
+def check(source: Path, parameters: dict[str, Any]) -> Experiment:
+    """The experiment that a notebook would run with these parameters.
+
+    Raises:
+        UserError: a parameter is not in the notebook's parameters cell, or its value is not accepted.
+    """
+    defaults = parameter_defaults(source)
+    for name, value in parameters.items():
+        if name not in defaults or name == "out":
+            names = ", ".join(name for name in defaults if name != "out")
+            raise UserError(f"{name!r} is not a parameter of {source}: its parameters are {names}.")
+        if name in NOT_OF_THE_EXPERIMENT and not isinstance(value, kind := NOT_OF_THE_EXPERIMENT[name]):
+            raise UserError(f"{name} = {value!r} is not accepted: give a {getattr(kind, '__name__', kind)}.")
+    settings = {**defaults, **parameters}
+    return Experiment.create(**{name: value for name, value in settings.items() if name not in NOT_OF_THE_EXPERIMENT})
+
+
+def parameters_of(notebook: str, experiment: Experiment) -> dict[str, Any]:
+    """The parameters under which a notebook runs an experiment: its profile, and what differs from the notebook's own."""
+    source = find(notebook)
+    parameters: dict[str, Any] = {"profile": experiment.profile}
+    if experiment.source != check(source, parameters).source:
+        parameters["source"] = experiment.source  # first, because the sample brings other settings with it
+    own = check(source, parameters)
+    settings = experiment.model_dump(mode="json")
+    names = [name for name in parameter_defaults(source) if name not in NOT_OF_THE_EXPERIMENT]
+    return parameters | {name: settings[name] for name in names if getattr(experiment, name) != getattr(own, name)}
+
+
+def command(notebook: str, experiment: Experiment, out: str) -> str:
+    """The command line that runs an experiment."""
+    return f"python -m exon {arguments(notebook, parameters_of(notebook, experiment), out)}"
+
+
+def arguments(notebook: str, parameters: dict[str, Any], out: str) -> str:
+    """The arguments of `exon` that execute a notebook, quoted for a shell; `parameters` names the profile among others."""
+    words = ["run", notebook, "--profile", parameters["profile"]]
+    for name, value in parameters.items():
+        if name != "profile":
+            words += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
+    return shlex.join([*words, "--out", out])
+
+
+@contextmanager
+def _terminal() -> Iterator[None]:
+    """Name the user's terminal to the kernel, so that training shows its bar there and not in the stored notebook."""
+    if sys.stderr.isatty() and hasattr(os, "ttyname"):
+        os.environ["EXON_TERMINAL"] = os.ttyname(sys.stderr.fileno())
+    try:
+        yield
+    finally:
+        os.environ.pop("EXON_TERMINAL", None)
+
+
+def _strip(content: nbformat.NotebookNode) -> None:
+    """Remove what differs from run to run without meaning (papermill's and the kernel's metadata, the injected id), and
+    make the figures small.
+    """
+    from exon.figures.svg import compact
+
+    content.metadata.pop("papermill", None)
+    content.metadata.get("language_info", {}).pop("version", None)
+    for cell in content.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.id = "injected-parameters"
+        for output in cell.get("outputs", []):
+            if figure := output.get("data", {}).get("image/svg+xml"):
+                output.data["image/svg+xml"] = compact(figure)

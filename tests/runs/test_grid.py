@@ -1,0 +1,102 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exon.errors import UserError
+from exon.runs import grid
+
+HEAD = "notebook: mnist\nprofile: smoke\nruns:\n"
+
+
+def load(folder, text, profile=None):
+    path = folder / "grid.yaml"
+    path.write_text(text)
+    return grid.load(path, profile)
+
+
+def test_lists_are_crossed_and_single_values_shared(tmp_path):
+    runs = load(tmp_path, HEAD + "  - beta: [0.5, 1.0]\n    seed: [1, 2]\n    labels: 50\n")
+    assert [run.name for run in runs] == [f"beta-{b}_seed-{s}" for b in ("0.5", "1") for s in (1, 2)]
+    assert {(run.experiment.beta, run.experiment.seed) for run in runs} == {(0.5, 1), (0.5, 2), (1.0, 1), (1.0, 2)}
+    assert {run.experiment.labels for run in runs} == {50}
+    assert runs[0].folder == Path("results/smoke/mnist/beta-0.5_seed-1")
+
+
+def test_a_name_is_a_template(tmp_path):
+    runs = load(tmp_path, HEAD + "  - name: b{beta}-{use_kl}\n    beta: [2.0]\n    use_kl: [true, false]\n")
+    assert [run.name for run in runs] == ["b2-true", "b2-false"]
+
+
+def test_another_profile_can_be_asked_for(tmp_path):
+    (run,) = load(tmp_path, HEAD + "  - beta: [1.0]\n", profile="quick")
+    assert run.experiment.profile == "quick"
+    assert run.folder.parts[1] == "quick"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        (HEAD + "  - beta: [1.0]\n    gamma: [1]\n", 5, "'gamma' is not a parameter"),
+        (HEAD + "  - beta: []\n", 4, "beta has no levels"),
+        (HEAD + "  - beta: [1.0, 2.0]\n  - beta: [3.0, 1.0]\n", 5, "two runs of the name 'beta-1'"),
+        (HEAD + "  - seed: [1]\n    beta:\n      - 1.0\n      - 0.0\n", 7, "beta = 0.0 is not accepted"),
+        (HEAD + "  - beta: [1.0]\n    beta: [2.0]\n", 5, "'beta' stands there twice"),
+        (HEAD + "  - beta: one\n    name: x\n", 4, "beta = 'one' is not accepted"),
+        (HEAD + "  - labels: 50\n", 4, "needs a name"),
+        (HEAD + "  - name: x{gamma}\n    beta: [1.0]\n", 4, "may only use the item's own keys"),
+        (HEAD + "  - 3\n", 4, "names with values"),
+        (HEAD + "  - beta: [1.0\n", 5, "expected"),
+        ("notebook: mnist\nprofile: smoke\n", 1, "'runs' is missing"),
+        ("notebook: mnist\nprofile: smoke\nruns: []\n", 3, "at least one item"),
+        ("notebook: mnist\nprofil: smoke\nruns: []\n", 2, "'profil' is not a key"),
+        ("notebook: nothing\nprofile: smoke\nruns:\n  - beta: [1.0]\n", 4, "notebook = 'nothing' is not known"),
+        ("notebook: mnist\nprofile: fast\nruns:\n  - beta: [1.0]\n", 4, "profile = 'fast' is not accepted"),
+        ("", 1, "names with values"),
+    ],
+)
+def test_a_bad_grid_names_the_line(tmp_path, text, line, reason):
+    with pytest.raises(UserError) as error:
+        load(tmp_path, text)
+    assert f"grid.yaml, line {line}: " in str(error.value)
+    assert reason in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_grid_is_named():
+    with pytest.raises(UserError, match=r"grid = 'nothing' is not known: give one of .*beta"):
+        grid.load("nothing")
+
+
+def test_a_folder_that_holds_another_run_stops_the_grid(tmp_path, monkeypatch):
+    stored = Path("results/quick/mnist/beta-1_seed-1").resolve()
+    (tmp_path / "notebooks").symlink_to(Path("notebooks").resolve())
+    folder = tmp_path / "results" / "quick" / "mnist" / "beta-1"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text((stored / "run.json").read_text())
+    monkeypatch.chdir(tmp_path)
+    assert load(tmp_path, HEAD + "  - beta: [1.0]\n", "quick")
+    with pytest.raises(UserError, match=r"line 4: .*beta-1 holds another run \(labels = 100, here 50\)"):
+        load(tmp_path, HEAD + "  - beta: [1.0]\n    labels: 50\n", "quick")
+
+
+@given(st.floats(1e-3, 1e3), st.integers(0, 99))
+def test_the_arguments_give_the_same_experiment(beta, seed):
+    import shlex
+
+    from exon.runs import cli, notebook
+
+    run = grid.Run("mnist", "r", {"beta": beta, "seed": seed, "use_sci": False}, None)
+    run = grid.Run(run.notebook, run.name, run.parameters, notebook.check(notebook.find("mnist"), run.parameters))
+    words = shlex.split(grid.arguments(run))
+    settings = dict(cli._parse(words[i + 1]) for i, word in enumerate(words) if word == "--set")
+    profile = words[words.index("--profile") + 1]
+    assert notebook.check(notebook.find("mnist"), {"profile": profile, **settings}) == run.experiment
+
+
+@pytest.mark.parametrize("path", sorted(Path("notebooks/grids").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_grid_is_valid_at_every_profile(path):
+    for profile in (None, "smoke", "quick", "paper"):
+        runs = grid.load(path, profile)
+        assert len({run.folder for run in runs}) == len(runs)

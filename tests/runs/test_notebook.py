@@ -1,0 +1,204 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from exon.errors import UserError
+from exon.experiment import Experiment
+from exon.runs import cli, notebook, record
+
+NOTEBOOKS = sorted(path.stem for path in Path("notebooks").glob("*.ipynb"))
+FAST = {"profile": "smoke", "epochs": 1}
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    """The MNIST notebook, executed at profile smoke through the command line."""
+    folder = tmp_path_factory.mktemp("smoke")
+    out = folder / "results" / "smoke" / "mnist" / "run"
+    result = exon("run", "mnist", "--profile", "smoke", "--set", "epochs=1", "--out", out, work=folder / "work")
+    assert result.returncode == 0, result.stderr
+    return out
+
+
+def exon(*arguments, work, **environment):
+    variables = {**os.environ, "EXON_WORK": str(work), "OMP_NUM_THREADS": "1", **environment}
+    command = [sys.executable, "-m", "exon", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=variables, cwd=Path(__file__).parents[1])
+
+
+@pytest.mark.parametrize("name", [name for name in NOTEBOOKS if name != "mnist"])
+def test_every_notebook_runs_at_profile_smoke(name, tmp_path):
+    notebook.run(name, {"profile": "smoke"}, tmp_path / "run")
+    assert (tmp_path / "run" / "run.json").exists()
+
+
+def test_a_run_folder_is_complete(smoke):
+    assert {path.name for path in smoke.iterdir()} == {
+        *("run.ipynb", "run.json", "history.csv", "split.json", "model.safetensors", "arrays.safetensors")
+    }
+    content = record.read(smoke)
+    assert content["experiment"]["epochs"] == 1
+    assert {"test_error_pct", "kl", "negative_ssim", "center_error_pct", "purity_pct"} <= content["metrics"].keys()
+
+
+def test_the_executed_notebook_carries_no_trace_of_its_run(smoke):
+    content = nbformat.read(smoke / "run.ipynb", as_version=4)
+    assert "papermill" not in content.metadata
+    assert all("execution" not in cell.metadata for cell in content.cells)
+    text = (smoke / "run.ipynb").read_text()
+    assert "dc:date" not in text
+    assert " at 0x" not in text
+    assert not [o for c in content.cells for o in c.get("outputs", []) if o.get("name") == "stderr"]
+    figures = [o for c in content.cells for o in c.get("outputs", []) if "image/svg+xml" in o.get("data", {})]
+    assert len(figures) == 6
+    assert len(text) < 6e5
+
+
+def test_the_checkpoint_is_gone_after_the_run(smoke):
+    assert not list((smoke.parents[3] / "work").rglob("*.pt"))
+
+
+def test_verify_finds_the_stored_metrics_again_bit_for_bit(smoke, tmp_path):
+    result = exon("verify", smoke, work=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count("same") == len(record.read(smoke)["metrics"]) - 1
+
+
+def test_redraw_makes_figures_and_metrics_anew_without_training(smoke, tmp_path):
+    copy = tmp_path / "mnist" / "copy"
+    shutil.copytree(smoke, copy)
+    (copy / "run.ipynb").write_text("")
+    (copy / "arrays.safetensors").unlink()
+    result = exon("redraw", copy, work=tmp_path / "work")
+    assert result.returncode == 0, result.stderr
+    old, new = record.read(smoke), record.read(copy)
+    assert new["metrics"] == old["metrics"]  # "seconds" included: that of the first training
+    assert record.training_provenance(new) == old["provenance"]
+    assert (copy / "history.csv").read_text() == (smoke / "history.csv").read_text()
+    assert (copy / "model.safetensors").read_bytes() == (smoke / "model.safetensors").read_bytes()
+    assert len(record.arrays(copy)["z"]) == len(record.arrays(copy)["labels"])
+    assert (copy / "run.ipynb").stat().st_size > 1e5
+
+
+def test_verify_says_which_metric_differs(smoke, tmp_path, monkeypatch):
+    tampered = tmp_path / "mnist" / "tampered"
+    tampered.mkdir(parents=True)
+    content = json.loads((smoke / "run.json").read_text())
+    content["metrics"]["kl"] += 1e-9
+    (tampered / "run.json").write_text(json.dumps(content))
+
+    def rerun(_name, _parameters, out):
+        out.mkdir()
+        (out / "run.json").write_text((smoke / "run.json").read_text())
+
+    monkeypatch.setattr(notebook, "run", rerun)
+    monkeypatch.setattr(sys, "argv", ["exon", "verify", str(tampered)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"betta": 1.0}, "'betta' is not a parameter of notebooks/mnist.ipynb: its parameters are profile, beta"),
+        ({"out": "x"}, "'out' is not a parameter"),
+        ({"beta": "half"}, "beta = 'half' is not accepted"),
+        ({"beta": 0.0}, "beta = 0.0 is not accepted"),
+        ({"keep_weights": "no"}, "keep_weights = 'no' is not accepted: give a bool"),
+        ({"profile": "huge"}, "profile = 'huge' is not accepted"),
+    ],
+)
+def test_bad_parameters_stop_before_anything_runs(parameters, sentence, tmp_path):
+    with pytest.raises(UserError, match=sentence):
+        notebook.run("mnist", parameters, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_cannot_be_written_stops_it_too(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"file/run cannot be written .* give a folder that can be"):
+        notebook.run("mnist", FAST, tmp_path / "file" / "run")
+
+
+def test_an_unknown_notebook_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"notebook = 'minst' is not known: give one of .*mnist"):
+        notebook.run("minst", {}, tmp_path)
+
+
+def test_another_runs_folder_is_not_overwritten(smoke):
+    before = (smoke / "run.json").read_bytes()
+    with pytest.raises(UserError, match=r"holds another run \(beta = 1.0, here 2.0\)"):
+        notebook.run("mnist", {**FAST, "beta": 2.0}, smoke)
+    assert (smoke / "run.json").read_bytes() == before
+
+
+@pytest.fixture
+def own_notebook(tmp_path, monkeypatch):
+    def write(*cells, tag="parameters"):
+        content = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(source) for source in cells],
+            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+        )
+        content.cells[0].metadata["tags"] = [tag]
+        (tmp_path / "notebooks").mkdir()
+        nbformat.write(content, tmp_path / "notebooks" / "own.ipynb")
+        monkeypatch.setattr(notebook, "NOTEBOOKS", tmp_path / "notebooks")
+
+    return write
+
+
+def test_a_failing_cell_leaves_only_the_failed_notebook(own_notebook, tmp_path):
+    own_notebook("beta = 1.0\nout = ''", "1 / 0")
+    with pytest.raises(RuntimeError, match=r"Cell 3 of .* failed \(ZeroDivisionError: division by zero\)"):
+        notebook.run("own", {}, tmp_path / "run")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["run.failed.ipynb"]
+
+
+def test_a_user_error_in_a_cell_is_its_sentence(own_notebook, tmp_path):
+    own_notebook("beta = 1.0\nout = ''", "from exon.errors import UserError\nraise UserError('beta = 1.0 is odd.')")
+    with pytest.raises(UserError, match=r"^beta = 1\.0 is odd\.$"):
+        notebook.run("own", {}, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_notebook_without_parameters_cell_is_named(own_notebook, tmp_path):
+    own_notebook("beta = 1.0", tag="other")
+    with pytest.raises(UserError, match="no cell tagged 'parameters'"):
+        notebook.run("own", {}, tmp_path / "run")
+
+
+def test_a_parameters_cell_that_computes_is_named(own_notebook, tmp_path):
+    own_notebook("beta = 1.0 + 1.0")
+    with pytest.raises(UserError, match="may only assign literals"):
+        notebook.run("own", {}, tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_parameters_are_settings_of_the_experiment(name):
+    source = notebook.find(name)
+    assert notebook.check(source, {}).profile == "quick"
+    assert "out" in notebook.parameter_defaults(source)
+
+
+def test_the_command_sets_only_what_differs():
+    e = Experiment.create(profile="cpu", beta=0.5, use_sci=False, seed=3)
+    expected = "python -m exon run mnist --profile cpu --set beta=0.5 --set seed=3 --set use_sci=false --out results/x"
+    assert notebook.command("mnist", e, "results/x") == expected
+
+
+def test_the_command_of_a_run_on_the_sample_sets_the_source_alone():
+    e = Experiment.create(profile="quick", source="sample")
+    assert notebook.command("mnist", e, "x") == "python -m exon run mnist --profile quick --set source=sample --out x"
+    assert notebook.command("mnist", Experiment.create(profile="smoke"), "x").count("--set") == 0
+
+
+def test_the_command_is_safe_for_a_shell():
+    e = notebook.check(notebook.find("prior_design"), {"distance": 8.0, "classes": [0, 7], "profile": "cpu"})
+    assert "--set distance=8.0 --set 'classes=[0, 7]'" in notebook.command("prior_design", e, "x")

@@ -1,0 +1,169 @@
+import json
+import math
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from exon import train
+from exon.errors import UserError
+from exon.evaluation import reference
+from exon.experiment import Experiment
+from exon.runs import checkpoint, record
+
+
+@pytest.fixture
+def stored(tmp_path, tiny, sample, fitted):
+    run = tmp_path / "results" / "smoke" / "mnist" / "first"
+    record.save(run, tiny, sample, fitted, {"test_error_pct": 12.5})
+    return run
+
+
+def test_a_record_says_what_was_run_on_what(stored, tiny, sample, fitted):
+    content = record.read(stored)
+    assert record.experiment_of(stored) == tiny
+    assert content["metrics"]["test_error_pct"] == 12.5
+    assert content["metrics"]["seconds"] == pytest.approx(sum(row["seconds"] for row in fitted.history))
+    assert content["provenance"]["data"] == {"name": "mnist", "source": "sample", "sha256": "test"}
+    assert content["provenance"]["packages"].keys() >= {"torch", "numpy"}
+    assert content["provenance"]["threads"] >= 1
+    assert 0.01 < content["provenance"]["memory_gib"] < 1000
+    history = pd.read_csv(stored / "history.csv")
+    assert history["test_error_pct"].tolist() == [row["test_error_pct"] for row in fitted.history]
+    split = json.loads((stored / "split.json").read_text())
+    assert split["labelled"] == fitted.split.labelled.tolist()
+    assert len(set(split["labelled"]) & set(split["validation"])) == 0
+    assert checkpoint.load_weights(tiny, stored / "model.safetensors").prior.num_classes == 10
+    assert {path.name for path in stored.iterdir()} == {"run.json", "history.csv", "split.json", "model.safetensors"}
+
+
+def test_weights_are_kept_only_on_request(tmp_path, tiny, sample, fitted):
+    record.save(tmp_path / "run", tiny, sample, fitted, {}, keep_weights=False)
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def strict_json(path):
+    """The content of a JSON file; NaN and Infinity, which only Python writes, are refused."""
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} in {path}")
+
+    return json.loads(path.read_text(), parse_constant=refuse)
+
+
+def test_a_metric_that_is_not_finite_is_no_number_of_the_record(tmp_path, tiny, sample, fitted):
+    metrics = {"change_ratio": math.inf, "change_ratio_low": math.nan, "kl": 1.5}
+    record.save(tmp_path / "run", tiny, sample, fitted, metrics, keep_weights=False)
+    content = strict_json(tmp_path / "run" / "run.json")
+    assert content["metrics"]["change_ratio"] is content["metrics"]["change_ratio_low"] is None
+    assert record.read(tmp_path / "run")["metrics"].keys() == {"kl", "seconds"}
+
+
+def test_stored_json_is_read_by_strict_readers():
+    for path in Path("results").rglob("*.json"):
+        strict_json(path)
+
+
+def test_the_summary_is_tidy(stored, tiny):
+    table = record.summarize(stored.parents[2])
+    assert list(table.columns) == list(record.COLUMNS)
+    row = table[table["metric"] == "test_error_pct"].iloc[0]
+    assert (row["profile"], row["experiment"], row["run"], row["value"]) == ("smoke", "mnist", "first", 12.5)
+    assert row["labels"] == tiny.labels
+    assert len(table) == 2
+
+
+def test_an_empty_folder_has_an_empty_summary(tmp_path):
+    assert record.summarize(tmp_path).empty
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"experiment": {"betta": 1}, "metrics": {}, "provenance": {}}', "[]"])
+def test_a_damaged_record_is_named(tmp_path, content):
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(UserError, match=r"run\.json is not the record of a run"):
+        record.read(tmp_path)
+
+
+def test_a_missing_record_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"holds no run\.json"):
+        record.read(tmp_path)
+
+
+def test_the_work_folder_follows_the_run_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("EXON_WORK", str(tmp_path))
+    assert record.work_folder(Path("results/cpu/mnist/a")) == tmp_path / "results/cpu/mnist/a"
+    assert record.work_folder(Path("/elsewhere/b")) == tmp_path / "elsewhere/b"
+
+
+def test_the_authors_curve_is_corrected_and_counted_from_one():
+    curve = reference.curve(Experiment.create(profile="quick", seed=7))
+    assert curve["epoch"].tolist() == list(range(1, 101))
+    stored = reference.table("curves_mnist").query("beta == 1.0 and epoch == 2").set_index("metric")["value"]
+    third = curve.set_index("epoch").loc[3]
+    assert third["test_error_pct"] == pytest.approx(100 * (1 - stored["test_accuracy"]))
+    assert third["test_kl_latent"] == pytest.approx(stored["kl_latent"] * 1.0112)
+
+
+@pytest.mark.parametrize("other", [{"labels": 50}, {"use_sci": False}, {"beta": 2.0}, {"profile": "smoke"}])
+def test_the_authors_have_no_curve_for_other_settings(other):
+    assert reference.curve(Experiment.create(**other)) is None
+
+
+def test_an_unknown_reference_table_is_named():
+    with pytest.raises(UserError, match=r"nothing\.csv does not exist: give one of cifar10_runs"):
+        reference.table("nothing")
+
+
+def test_stored_records_are_complete_and_small():
+    runs = [path.parent for path in Path("results").glob("*/*/*/run.json") if "smoke" not in path.parts]
+    assert runs
+    for run in runs:
+        content = record.read(run)
+        assert content["provenance"]["commit"] != "unknown"
+        assert (run / "run.ipynb").stat().st_size < 1.5e6
+        assert (run / "history.csv").is_file()
+        assert len(pd.read_csv(run / "history.csv")) == content["experiment"]["epochs"]
+
+
+def test_what_the_repository_stores_is_small():
+    listed = subprocess.run(["git", "ls-files", "-z", "results"], capture_output=True, text=True, check=False).stdout
+    tracked = [Path(name) for name in listed.split("\0") if name]
+    if not tracked:
+        pytest.skip("not a git checkout")
+    assert sum(path.stat().st_size for path in tracked if path.exists()) < 50e6
+
+
+def test_a_recalled_training_is_finished_and_the_same(stored, tiny, sample, fitted):
+    run = stored
+    record.recall_training(run)
+    again = train.fit(tiny, sample, record.work_folder(run) / "checkpoint.pt")
+    assert again.history == fitted.history
+    for name, tensor in fitted.model.state_dict().items():
+        assert torch.equal(tensor, again.model.state_dict()[name]), name
+    assert again.origin == record.read(run)["provenance"]
+
+
+def test_a_redrawn_record_keeps_where_it_was_trained(stored, tiny, sample):
+    first = record.read(stored)["provenance"]
+    for _ in range(2):
+        record.recall_training(stored)
+        again = train.fit(tiny, sample, record.work_folder(stored) / "checkpoint.pt")
+        record.save(stored, tiny, sample, again, {"kl": 1.0})
+        assert record.training_provenance(record.read(stored)) == first
+
+
+def test_a_run_without_weights_cannot_be_recalled(stored):
+    (stored / "model.safetensors").unlink()
+    with pytest.raises(UserError, match="does not hold the weights"):
+        record.recall_training(stored)
+
+
+def test_arrays_come_back(tmp_path, tiny, sample, fitted):
+    z = torch.randn(5, 2).half()
+    record.save(tmp_path / "run", tiny, sample, fitted, {"kl": 1.0}, keep_weights=False, arrays={"z": z})
+    assert torch.equal(record.arrays(tmp_path / "run")["z"], z)
+    (tmp_path / "run" / "arrays.safetensors").write_bytes(b"broken")
+    with pytest.raises(UserError, match=r"holds no arrays\.safetensors"):
+        record.arrays(tmp_path / "run")
