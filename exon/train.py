@@ -21,7 +21,7 @@ from exon.data import augment
 from exon.errors import UserError
 from exon.experiment import Experiment, derive_seed
 from exon.model import EXoN, build
-from exon.runs import checkpoint
+from exon.runs import checkpoint, provenance
 
 LABELLED_MIX, UNLABELLED_MIX = Beta(0.1, 0.1), Beta(2.0, 2.0)
 
@@ -30,14 +30,14 @@ LABELLED_MIX, UNLABELLED_MIX = Beta(0.1, 0.1), Beta(2.0, 2.0)
 class Fitted:
     """A trained model with its history (one dict per epoch), its split, and the beta it ended with.
 
-    `origin` is the provenance of the training, where it took place in a stored run and was not repeated.
+    `origin` is the provenance of the training, from when it began.
     """
 
     model: EXoN
     history: list[dict[str, float]]
     split: data.Split
     beta: float
-    origin: dict[str, Any] | None = None
+    origin: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,8 @@ def fit(experiment: Experiment, dataset: data.Dataset, checkpoint_path: Path | N
         generator = torch.Generator().manual_seed(derive_seed(experiment.seed, "initialisation"))
         model = build(experiment.dataset, experiment.build_prior(), experiment.width, generator).to(device)
         optimizers = make_optimizers(experiment, model)
-        state = checkpoint.State(model, optimizers, experiment.beta)
+        origin = provenance.begin(dataset, device)
+        state = checkpoint.State(model, optimizers, experiment.beta, origin=origin)
         torch.manual_seed(derive_seed(experiment.seed, "training"))
         if checkpoint_path is not None and checkpoint_path.exists():
             checkpoint.restore(state, experiment, checkpoint_path)

@@ -19,14 +19,14 @@ from exon.model import EXoN, build
 class State:
     """What training changes: the model, its optimizers, beta, and the history so far (one dict per finished epoch).
 
-    `origin` is the provenance of the training, where the weights come from the record of a finished run.
+    `origin` is the provenance of the training (see `exon.runs.provenance`), from when it began.
     """
 
     model: EXoN
     optimizers: tuple[torch.optim.Optimizer, torch.optim.Optimizer]
     beta: float
     history: list[dict[str, float]] = field(default_factory=list)
-    origin: dict[str, Any] | None = None
+    origin: dict[str, Any] = field(default_factory=dict)
 
 
 def save(state: State, experiment: Experiment, path: Path) -> None:
@@ -63,7 +63,8 @@ def restore(state: State, experiment: Experiment, path: Path) -> None:
     state.model.load_state_dict(content["model"])
     for optimizer, stored_state in zip(state.optimizers, content["optimizers"], strict=True):
         optimizer.load_state_dict(stored_state)
-    state.beta, state.history, state.origin = content["beta"], content["history"], content.get("origin")
+    state.beta, state.history = content["beta"], content["history"]
+    state.origin = content.get("origin") or state.origin
     torch.set_rng_state(content["random"])
     if content["random_cuda"]:
         torch.cuda.set_rng_state_all(content["random_cuda"])

@@ -154,11 +154,13 @@ def judge(
     """Train the supervised judge of generated images and keep it in results/judge/NAME."""
     from exon import data as datasets
     from exon.evaluation import judge as judges
-    from exon.runs import record
+    from exon.runs import provenance
+    from exon.train import choose_device
 
     dataset = datasets.load(name)
+    begun = provenance.begin(dataset, choose_device("auto"))
     trained = judges.fit(dataset, width=width, seed=seed)
-    content = {**judges.record_of(trained, dataset, width, seed), "provenance": record.provenance(dataset)}
+    content = {**judges.record_of(trained, dataset, width, seed), "provenance": provenance.finish(begun)}
     judges.save(trained, content, judges.folder(name))
     print(f"{judges.folder(name)}: test error {content['test_error_pct']:.2f} %")
 

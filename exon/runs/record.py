@@ -3,10 +3,6 @@
 import json
 import math
 import os
-import platform
-import subprocess
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +11,7 @@ from pydantic import ValidationError
 from exon import files
 from exon.errors import UserError
 from exon.experiment import Experiment
+from exon.runs import provenance
 
 if TYPE_CHECKING:  # a record is read, and a mistake named, without loading PyTorch
     import pandas as pd
@@ -23,7 +20,6 @@ if TYPE_CHECKING:  # a record is read, and a mistake named, without loading PyTo
     from exon.data import Dataset
     from exon.train import Fitted
 
-PACKAGES = ("torch", "torchvision", "numpy", "scipy", "papermill")
 SETTINGS = ("dataset", "beta", "use_cross_entropy", "use_kl", "use_sci", "labels", "epochs", "width", "seed")
 COLUMNS = ("profile", "experiment", "run", *SETTINGS, "metric", "value")
 
@@ -64,7 +60,7 @@ def save(
         "metrics": {
             name: value if math.isfinite(value) else None for name, value in (metrics | {"seconds": seconds}).items()
         },
-        "provenance": provenance(dataset) | ({"training": fitted.origin} if fitted.origin else {}),
+        "provenance": _provenance(dataset, fitted),
     }
     with files.atomic_path(run / "history.csv") as temporary:
         pd.DataFrame(fitted.history).to_csv(temporary, index=False)
@@ -78,6 +74,14 @@ def save(
             save_file({name: tensor.contiguous().cpu() for name, tensor in arrays.items()}, temporary)
     files.write_text(run / "run.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
     return content
+
+
+def _provenance(dataset: "Dataset", fitted: "Fitted") -> dict[str, Any]:
+    """Of the training, finished now; or of this execution with that of the training in it, if it took place in a stored run."""
+    if "finished" not in fitted.origin:
+        return provenance.finish(fitted.origin)
+    device = fitted.model.prior.means.device
+    return {**provenance.finish(provenance.begin(dataset, device)), "training": fitted.origin}
 
 
 def recall_training(run: Path) -> None:
@@ -109,24 +113,6 @@ def recall_training(run: Path) -> None:
 def training_provenance(content: dict[str, Any]) -> dict[str, Any]:
     """Where and when a run was trained: not where its notebook was last executed, if that was done again without training."""
     return content["provenance"].get("training", content["provenance"])
-
-
-def provenance(dataset: "Dataset") -> dict[str, Any]:
-    """What a number depends on besides the experiment: data, code, packages and hardware."""
-    import torch
-
-    return {
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _git("rev-parse", "HEAD") or "unknown",
-        "code_changed": bool(_git("status", "--porcelain", "--", "exon", "notebooks")),
-        "data": {"name": dataset.name, "source": dataset.source, "sha256": dataset.sha256},
-        "processor": _processor(),
-        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
-        "threads": torch.get_num_threads(),
-        "memory_gib": _memory_gib(),
-        "python": platform.python_version(),
-        "packages": {name: metadata.version(name) for name in PACKAGES},
-    }
 
 
 def arrays(run: Path) -> "dict[str, Tensor]":
@@ -179,32 +165,3 @@ def summarize(results: Path) -> "pd.DataFrame":
         settings |= {name: content["experiment"][name] for name in SETTINGS}
         rows += [{**settings, "metric": metric, "value": value} for metric, value in content["metrics"].items()]
     return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def _git(*arguments: str) -> str:
-    try:
-        return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def _memory_gib() -> float | None:
-    """The most memory that this process has held so far, in GiB: the GPU's where there is one; None where it is not known."""
-    import torch
-
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_reserved() / 2**30
-    try:
-        import resource
-    except ImportError:  # there is none on Windows
-        return None
-    unit = 1 if platform.system() == "Darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30

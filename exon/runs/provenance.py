@@ -1,0 +1,87 @@
+"""What a number depends on besides the experiment: data, code, packages and hardware."""
+
+import hashlib
+import platform
+import subprocess
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+    from exon.data import Dataset
+
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "papermill")
+PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
+
+
+def begin(dataset: "Dataset", device: "torch.device | None" = None) -> dict[str, Any]:
+    """What is known when a training begins; `finish` adds the rest.
+
+    Args:
+        device: that the training takes place on; the CPU if None.
+    """
+    import torch
+
+    device = device or torch.device("cpu")
+    accelerators = {"cpu": "none", "cuda": torch.cuda.get_device_name(device) if device.type == "cuda" else ""}
+    return {
+        "commit": _git("rev-parse", "HEAD") or "unknown",
+        "code_changed": bool(_git("status", "--porcelain", "--", "exon", "notebooks")),
+        "code_sha256": _code_sha256(),
+        "data": {"name": dataset.name, "source": dataset.source, "sha256": dataset.sha256},
+        "processor": _processor(),
+        "device": device.type,
+        "accelerator": accelerators.get(device.type, device.type),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in PACKAGES},
+    }
+
+
+def finish(begun: dict[str, Any]) -> dict[str, Any]:
+    """The same with the time, and the most memory that this process has held so far."""
+    finished = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"finished": finished, **begun, "memory_gib": _memory_gib(begun["device"])}
+
+
+@cache
+def _code_sha256() -> str:
+    """Of the package's modules: it tells one uncommitted change from another, and is the same after a commit elsewhere."""
+    digest = hashlib.sha256()
+    for path in sorted(PACKAGE_FOLDER.rglob("*.py")):
+        digest.update(path.relative_to(PACKAGE_FOLDER).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(PACKAGE_FOLDER.parent), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _memory_gib(device: str) -> float | None:
+    """The most memory held so far, in GiB: the GPU's where that is the device; None where it is not known."""
+    import torch
+
+    if device == "cuda":
+        return torch.cuda.max_memory_reserved() / 2**30
+    try:
+        import resource
+    except ImportError:  # there is none on Windows
+        return None
+    unit = 1 if platform.system() == "Darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
