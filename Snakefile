@@ -4,16 +4,16 @@
 #
 # `exon sweep` calls it with the options that make an interrupted sweep go on where it stopped.
 
-import os
 import sys
 
 from snakemake.exceptions import WorkflowError
 
-from exon.runs import grid
+from exon.runs import grid, sweep
 from exon.errors import UserError
 
 try:
     RUNS = {run.folder.as_posix(): run for run in grid.load(config.get("grid", "beta"), config.get("profile"))}
+    THREADS = sweep.threads()
 except UserError as error:
     raise WorkflowError(str(error)) from None
 RECORDS = expand("{folder}/run.{kind}", folder=RUNS, kind=["json", "ipynb"])
@@ -34,7 +34,7 @@ rule book:
     output:
         "_build/html/index.html",
     shell:
-        "{PYTHON} -m jupyter_book build . --quiet -W --keep-going -n"
+        "{PYTHON:q} -m jupyter_book build . --quiet -W --keep-going -n"
 
 
 rule summary:
@@ -44,7 +44,7 @@ rule summary:
         "results/summary/runs.csv",
     localrule: True
     shell:
-        "{PYTHON} -m exon summarize"
+        "{PYTHON:q} -m exon summarize"
 
 
 # No input: a record stays valid when files get new dates, as in a fresh clone. `exon run` itself refuses a folder that
@@ -59,6 +59,6 @@ rule run:
         folder="|".join(map(re.escape, RUNS)),
     params:
         arguments=lambda wildcards: grid.arguments(RUNS[wildcards.folder]),
-    threads: int(os.environ.get("OMP_NUM_THREADS", 1))
+    threads: THREADS
     shell:
-        "OMP_NUM_THREADS={threads} {PYTHON} -m exon {params.arguments} > {log} 2>&1"
+        "OMP_NUM_THREADS={threads} {PYTHON:q} -m exon {params.arguments} > {log:q} 2>&1"

@@ -1,34 +1,108 @@
-"""Writing files so that nothing is ever half-written."""
+"""Writing files so that nothing is ever half-written, or written by two at once."""
 
+import errno
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from exon.errors import UserError
 
+PART = ".part-"
+"""How the names of files begin that are not whole yet; a killed process leaves them behind."""
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it to `path` on success, remove it on failure.
+    """Yield a temporary path beside `path`; on success it is on the disk and then renamed to `path`, on failure removed.
 
     Raises:
-        UserError: the folder cannot be written.
+        UserError: the folder cannot be written, or the disk is full.
     """
+    temporary = path.with_name(f"{PART}{secrets.token_hex(4)}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        temporary.touch(exist_ok=False)
     except OSError as error:
         raise UserError(f"{path.parent} cannot be written ({error.strerror}): give a folder that can be.") from error
-    os.close(handle)
-    temporary = Path(name)
     try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
+        with room_for(path):
+            yield temporary
+            handle = os.open(temporary, os.O_RDWR)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            temporary.replace(path)
+        sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def room_for(path: Path) -> Iterator[None]:
+    """Raise UserError where the block that writes `path` finds the disk full, or a quota or limit reached."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise UserError(
+            f"{path} cannot be written ({error.strerror}): make room and start again; what was there before is kept."
+        ) from error
+
+
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Write `content` to `path`, all or nothing."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path`, all or nothing."""
+    write_bytes(path, text.encode())
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk, where the system allows it: Windows does not."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def alone(folder: Path, work: object) -> Iterator[None]:
+    """Hold the lock of a folder while the block runs. The system frees it when its holder dies, however that comes about.
+
+    Args:
+        work: what the lock stands for, as the message names it.
+
+    Raises:
+        UserError: another process holds it, or the folder cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    path = folder / "lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(f"Another process is at work on {work}: wait until it has ended.") from None
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written ({error.strerror}): give a folder that can be.") from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # Windows keeps a file that is open
+            path.unlink()
+        lock.release()
+        with suppress(OSError):  # it holds more
+            folder.rmdir()
 
 
 def check_writable(folder: Path) -> None:
@@ -36,12 +110,6 @@ def check_writable(folder: Path) -> None:
     nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
         raise UserError(f"{folder} cannot be written ({nearest} forbids it): give a folder that can be.")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path`, all or nothing."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def from_root(path: str | Path) -> Path:

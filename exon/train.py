@@ -5,7 +5,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -259,11 +259,23 @@ T = TypeVar("T")
 
 
 def progress(items: Iterable[T], total: int, description: str) -> Iterator[T]:
-    """The items, with a bar on the terminal: the one named by $EXON_TERMINAL, else standard error if it is one."""
-    with ExitStack() as stack:
-        terminal = os.environ.get("EXON_TERMINAL")
-        file = stack.enter_context(open(terminal, "w")) if terminal else None
+    """The items, with a bar on the terminal: the one named by $EXON_TERMINAL, else standard error if it is one.
+
+    The terminal may go away: then the items come without a bar.
+    """
+    file = None
+    if terminal := os.environ.get("EXON_TERMINAL"):
+        try:
+            file = open(terminal, "w")  # noqa: SIM115 (closing it may fail, and must not matter)
+        except OSError:
+            yield from items
+            return
+    try:
         yield from tqdm(items, total=total, desc=description, leave=False, file=file, disable=None)
+    finally:
+        with suppress(OSError):
+            if file:
+                file.close()
 
 
 def evaluate(model: EXoN, dataset: data.Dataset, chosen: data.Split, seed: int) -> dict[str, float]:

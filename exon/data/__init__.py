@@ -13,7 +13,7 @@ from torch import Tensor
 
 from exon.data import sources
 from exon.errors import UserError
-from exon.files import atomic_path
+from exon.files import write_bytes
 
 NAMES = ("mnist", "cifar10")
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -72,13 +72,12 @@ def fetch(dataset: str, source: str = "auto") -> Path:
     Raises:
         UserError: no source answered; the message names each and its reason, and how to place files by hand.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     check_name(dataset)
     arrays, used = sources.fetch(dataset, source)
     path = sources.cache_folder() / f"{dataset}.safetensors"
-    with atomic_path(path) as temporary:
-        save_file(arrays, temporary, metadata={"source": used, "sha256": _digest(arrays)})
+    write_bytes(path, save(arrays, metadata={"source": used, "sha256": _digest(arrays)}))
     return path
 
 

@@ -1,18 +1,22 @@
 """Checkpoints of a run in progress, and the weights of a finished one."""
 
+import io
+import sys
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import nn
 
+from exon import files
 from exon.errors import UserError
 from exon.experiment import Experiment
-from exon.files import atomic_path
 from exon.model import EXoN, build
+from exon.runs import provenance, record
 
 
 @dataclass
@@ -30,7 +34,7 @@ class State:
 
 
 def save(state: State, experiment: Experiment, path: Path) -> None:
-    """Write a checkpoint, all or nothing: weights, optimizers, random states, beta and history."""
+    """Write a checkpoint, all or nothing: weights, optimizers, random states, beta, history and provenance."""
     content: dict[str, Any] = {
         "experiment": experiment.model_dump_json(),
         "model": state.model.state_dict(),
@@ -41,53 +45,108 @@ def save(state: State, experiment: Experiment, path: Path) -> None:
         "random": torch.get_rng_state(),
         "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
-    with atomic_path(path) as temporary:
-        torch.save(content, temporary)
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    files.write_bytes(path, buffer.getbuffer())
 
 
 def restore(state: State, experiment: Experiment, path: Path) -> None:
     """Bring `state` and PyTorch's random states to where the checkpoint left them.
 
+    Code, packages or hardware that changed since are said on standard error, and recorded in `state.origin`.
+
     Raises:
-        UserError: the file is damaged, or belongs to another experiment.
+        UserError: the file is damaged, or belongs to another experiment or other data.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        stored = Experiment.model_validate_json(content["experiment"])
-    except Exception as error:  # torch.load raises whatever a damaged file leads its reader to
-        raise UserError(
-            f"{path} is not a checkpoint that can be read ({type(error).__name__}): delete it to start anew."
-        ) from error
-    if difference := experiment.difference(stored):
-        raise UserError(f"{path} belongs to another experiment ({difference}): delete it or choose another run folder.")
+    content = _read(path)
+    if foreign := _foreign(content, experiment, state.origin.get("data")):
+        raise UserError(f"{path} belongs to {foreign}: delete it, use --force or choose another run folder.")
     state.model.load_state_dict(content["model"])
     for optimizer, stored_state in zip(state.optimizers, content["optimizers"], strict=True):
         optimizer.load_state_dict(stored_state)
     state.beta, state.history = content["beta"], content["history"]
-    state.origin = content.get("origin") or state.origin
+    if then := content.get("origin"):
+        state.origin, changed = provenance.resumed(then, state.origin, len(state.history))
+        if changed:
+            print(
+                f"exon: After epoch {len(state.history)} of {experiment.epochs} this run goes on with another "
+                f"{', '.join(changed)} than before; its record says so.",
+                file=sys.stderr,
+            )
     torch.set_rng_state(content["random"])
     if content["random_cuda"]:
         torch.cuda.set_rng_state_all(content["random_cuda"])
 
 
+def discard_foreign(experiment: Experiment, path: Path) -> None:
+    """Delete a checkpoint from which the experiment, on the data as they are here, could not go on."""
+    from exon import data
+
+    if not path.exists():
+        return
+    dataset = data.load(experiment.dataset, experiment.source)
+    try:
+        if not _foreign(_read(path), experiment, provenance.data_of(dataset)):
+            return
+    except UserError:
+        pass
+    path.unlink()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The content of a checkpoint whose checksums are right: PyTorch's own reader does not compare them."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if damaged := archive.testzip():
+                raise zipfile.BadZipFile(damaged)
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        Experiment.model_validate_json(content["experiment"])
+    except Exception as error:  # torch.load raises whatever a damaged file leads its reader to
+        raise UserError(
+            f"{path} is not a checkpoint that can be read ({type(error).__name__}): delete it to start anew."
+        ) from error
+    return content
+
+
+def _foreign(content: dict[str, Any], experiment: Experiment, data: dict[str, str] | None) -> str | None:
+    """What else a checkpoint belongs to than this experiment on these data, or None."""
+    if difference := experiment.difference(Experiment.model_validate_json(content["experiment"])):
+        return f"another experiment ({difference})"
+    then = (content.get("origin") or {}).get("data")
+    if then and data and then["sha256"] != data["sha256"]:
+        return f"other data (SHA-256 {then['sha256'][:12]}, here {data['sha256'][:12]})"
+    return None
+
+
 def save_weights(network: nn.Module, path: Path, metadata: dict[str, str] | None = None) -> None:
     """Write a network's weights as safetensors, all or nothing."""
+    files.write_bytes(path, weights(network, metadata))
+
+
+def weights(network: nn.Module, metadata: dict[str, str] | None = None) -> bytes:
+    """A network's weights as the content of a safetensors file."""
     tensors = {name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata=metadata)
+    return safetensors.torch.save(tensors, metadata)
 
 
 def load_weights(experiment: Experiment, path: Path) -> EXoN:
     """The model of an experiment with the weights of a finished run, in evaluation mode.
 
     Raises:
-        UserError: the file is missing, damaged, or holds weights of another shape.
+        UserError: the file is missing, damaged, or holds weights of another shape or another experiment.
     """
     model = build(experiment.dataset, experiment.build_prior(), experiment.width)
     try:
-        model.load_state_dict(load_file(path))
-    except (SafetensorError, OSError, RuntimeError) as error:
+        model.load_state_dict(safetensors.torch.load(record.intact(path)))
+        with safetensors.safe_open(path, framework="pt") as file:
+            origin = (file.metadata() or {}).get("experiment")
+        difference = experiment.difference(Experiment.model_validate_json(origin)) if origin else None
+    except UserError:
+        raise
+    except (SafetensorError, OSError, RuntimeError, ValueError) as error:
         raise UserError(
             f"{path} does not hold the weights of this experiment ({str(error).splitlines()[0]})."
         ) from error
+    if difference:
+        raise UserError(f"{path} holds the weights of another experiment ({difference}).")
     return model.eval()

@@ -6,8 +6,11 @@ What a command needs is imported inside it: help and a mistake are answered befo
 import json
 import math
 import os
+import re
+import signal
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -113,7 +116,7 @@ def verify(run: Annotated[Path, typer.Argument(help="the folder of a stored run"
 
     stored = record.read(run)
     name = run.resolve().parent.name
-    parameters = notebook.parameters_of(name, record.experiment_of(run))
+    parameters = notebook.parameters_of(name, record.experiment_of(run)) | stored["parameters"]
     with tempfile.TemporaryDirectory(prefix="exon-verify-") as folder:
         again = Path(folder) / "again"
         threads = record.training_provenance(stored)["threads"]
@@ -140,9 +143,8 @@ def redraw(run: Annotated[Path, typer.Argument(help="the folder of a stored run 
     from exon.runs import notebook, record
 
     name = run.resolve().parent.name
-    parameters = notebook.parameters_of(name, record.experiment_of(run))
-    record.recall_training(run)
-    print(notebook.run(name, parameters | {"keep_weights": True}, run))
+    parameters = notebook.parameters_of(name, record.experiment_of(run)) | record.read(run)["parameters"]
+    print(notebook.run(name, parameters | {"keep_weights": True}, run, trained=True))
 
 
 @app.command()
@@ -189,11 +191,20 @@ def _parse(setting: str) -> tuple[str, Any]:
 
 
 def _run_name(settings: list[str]) -> str:
-    return "_".join(sorted(setting.replace("=", "-") for setting in settings)) or "default"
+    """The settings as one word that may be a folder's name."""
+    from exon.runs import grid
+
+    parts = sorted(f"{name}-{grid.word(value)}" for name, value in map(_parse, settings))
+    return re.sub("[^A-Za-z0-9._+-]+", "-", "_".join(parts)) or "default"
 
 
 def main() -> None:
-    """Run the command line; a UserError becomes one line on standard error and exit code 2."""
+    """Run the command line; a UserError becomes one line on standard error and exit code 2.
+
+    A terminal that goes away does not stop a command.
+    """
+    with suppress(AttributeError, ValueError):  # Windows has no such signal, and a thread may not set it
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         app()
     except UserError as error:

@@ -13,6 +13,7 @@ The keys are parameters of the notebook.
 
 import itertools
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ import yaml
 from exon.errors import UserError
 from exon.experiment import Experiment
 from exon.runs import notebook, record
+
+NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ def load(name: str | Path, profile: str | None = None) -> list[Run]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UserError(f"{path}, line {line}: {error.problem}.") from None
+    except (UnicodeDecodeError, yaml.reader.ReaderError) as error:
+        raise UserError(f"{path} is not a text of YAML ({error.reason}).") from None
     top = _mapping(path, root)
     if unknown := [key for key in top if key not in ("notebook", "profile", "runs")]:
         raise UserError(
@@ -106,6 +111,13 @@ def arguments(run: Run) -> str:
     return notebook.arguments(run.notebook, parameters, run.folder.as_posix())
 
 
+def word(value: Any) -> str:
+    """A setting's value as it stands in a run's name: [0, 1] as 0-1."""
+    if isinstance(value, list):
+        return "-".join(map(word, value))
+    return f"{value:g}" if isinstance(value, float) else value if isinstance(value, str) else json.dumps(value)
+
+
 def _runs(path: Path, item: dict[str, tuple[int, yaml.Node]], notebook: str, profile: str) -> list[tuple[int, Run]]:
     """The crossed runs of one item, each with the line of the file that it comes from."""
     template = _value(item["name"][1]) if "name" in item else None
@@ -116,7 +128,7 @@ def _runs(path: Path, item: dict[str, tuple[int, yaml.Node]], notebook: str, pro
         parameters = {key: value for key, (_, value) in zip(levels, values, strict=True)}
         lines = {key: line for key, (line, _) in zip(levels, values, strict=True)}
         first = next(iter(lines.values()), 1)
-        words = {key: _word(parameters[key]) for key in parameters}
+        words = {key: word(parameters[key]) for key in parameters}
         try:
             name = template.format(**words) if template else "_".join(f"{key}-{words[key]}" for key in varied)
         except (KeyError, IndexError, AttributeError, ValueError):
@@ -125,6 +137,11 @@ def _runs(path: Path, item: dict[str, tuple[int, yaml.Node]], notebook: str, pro
             ) from None
         if not name:
             raise UserError(f"{path}, line {first}: an item without lists needs a name.")
+        if not NAME.fullmatch(name):
+            raise UserError(
+                f"{path}, line {item['name'][0] if template else first}: the run's name {name!r} is not accepted: give letters, "
+                "digits and . _ + -, a letter or digit first."
+            )
         runs.append((first, Run(notebook, name, parameters, _check(path, lines, notebook, profile, parameters))))
     return runs
 
@@ -173,8 +190,3 @@ def _levels(path: Path, line: int, key: str, node: yaml.Node) -> list[tuple[int,
 
 def _value(node: yaml.Node) -> Any:
     return yaml.SafeLoader("").construct_object(node, deep=True)
-
-
-def _word(value: Any) -> str:
-    """A level as it stands in a run's name."""
-    return f"{value:g}" if isinstance(value, float) else value if isinstance(value, str) else json.dumps(value)

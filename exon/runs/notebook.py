@@ -4,74 +4,94 @@ import ast
 import json
 import os
 import shlex
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import nbformat
 from traitlets.config import Config
 
 from exon.errors import UserError
 from exon.experiment import Experiment
-from exon.files import atomic_path, check_writable, from_root
+from exon.files import PART, alone, check_writable, from_root, room_for, write_text
 from exon.runs import record
 
 NOT_OF_THE_EXPERIMENT = {"out": str, "keep_weights": bool, "inception_weights": str | None}
 
 
-def run(notebook: str, parameters: dict[str, Any], out: Path, force: bool = False) -> Path:
+def run(notebook: str, parameters: dict[str, Any], out: Path, force: bool = False, trained: bool = False) -> Path:
     """Execute notebooks/<notebook>.ipynb with parameters and keep it as <out>/run.ipynb; returns that path.
+
+    Until record and notebook are complete, the run folder keeps what it held before.
 
     Args:
         notebook: name of a notebook, without folder and ending.
         parameters: name -> value, as in the notebook's parameters cell; they must form a valid `Experiment`.
         out: the run folder.
-        force: replace the record of another run in that folder.
+        force: replace the record of another run in that folder, and its checkpoint.
+        trained: take the training from the record in that folder.
 
     Raises:
-        UserError: unknown notebook or parameter, a value that is not accepted, or a run folder that cannot be written or
-            holds another run.
-        RuntimeError: a cell failed; the notebook so far is in <out>/run.failed.ipynb.
+        UserError: unknown notebook or parameter, a value that is not accepted, a run folder that cannot be written or holds
+            another run, another process at work there, or a full disk.
+        RuntimeError: a cell failed; the message names the notebook so far.
     """
-    import papermill
-
     source = find(notebook)
     experiment = check(source, parameters)
     check_writable(out)
-    stored = record.experiment_of(out) if (out / "run.json").exists() and not force else experiment
-    if difference := experiment.difference(stored):
-        raise UserError(f"{out} holds another run ({difference}): choose another folder or delete it.")
-    failed = out / "run.failed.ipynb"
-    with tempfile.TemporaryDirectory(prefix="exon-") as temporary_folder, _terminal():
-        executed = Path(temporary_folder) / "run.ipynb"
+    work = record.work_folder(out)
+    with alone(work, out):
+        stored = record.experiment_of(out) if (out / "run.json").exists() and not force else experiment
+        if difference := experiment.difference(stored):
+            raise UserError(f"{out} holds another run ({difference}): choose another folder or delete it.")
+        record.discard_unpublished(out)
+        for left_behind in work.glob(f"{PART}*"):
+            left_behind.unlink(missing_ok=True)
+        if force:
+            from exon.runs import checkpoint
+
+            checkpoint.discard_foreign(experiment, work / "checkpoint.pt")
+        if trained:
+            record.recall_training(out)
+        try:
+            content = _execute(source, parameters | {"out": out.as_posix()}, work / "executed.ipynb")
+            text = nbformat.writes(content).rstrip("\n") + "\n"
+            write_text(record.unpublished(out) / "run.ipynb", text)
+            record.publish(out)
+        finally:
+            record.discard_unpublished(out)
+        for own in ("checkpoint.pt", "executed.ipynb"):
+            (work / own).unlink(missing_ok=True)
+    return out / "run.ipynb"
+
+
+def _execute(source: Path, parameters: dict[str, Any], executed: Path) -> nbformat.NotebookNode:
+    """The notebook with its outputs, stripped; a cell's standard error is also shown here, and `executed` kept on failure."""
+    import papermill
+
+    with room_for(executed), _environment():
         try:
             papermill.execute_notebook(
                 source,
                 executed,
-                parameters={**parameters, "out": out.as_posix()},
+                parameters=parameters,
                 kernel_name="python3",
                 progress_bar=False,
                 record_timing=False,
+                stderr_file=_Heedless(sys.stderr),
                 config=Config({"KernelManager": {"transport_encryption": "required"}}),
             )
         except papermill.PapermillExecutionError as error:
             if error.ename == UserError.__name__:
+                executed.unlink(missing_ok=True)
                 raise UserError(str(error.evalue)) from None
-            with atomic_path(failed) as temporary:
-                shutil.copyfile(executed, temporary)
             reason = f"{error.ename}: {error.evalue}"
-            raise RuntimeError(f"Cell {error.exec_count} of {source} failed ({reason}); see {failed}.") from None
-        content = nbformat.read(executed, as_version=4)
+            raise RuntimeError(f"Cell {error.exec_count} of {source} failed ({reason}); see {executed}.") from None
+    content = nbformat.read(executed, as_version=4)
     _strip(content)
-    with atomic_path(out / "run.ipynb") as temporary:
-        nbformat.write(content, temporary)
-    failed.unlink(missing_ok=True)
-    shutil.rmtree(record.work_folder(out), ignore_errors=True)
-    return out / "run.ipynb"
+    return content
 
 
 def folder() -> Path:
@@ -85,11 +105,11 @@ def find(notebook: str) -> Path:
     Raises:
         UserError: there is none of that name.
     """
-    path = folder() / f"{notebook}.ipynb"
-    if not path.is_file():
-        names = ", ".join(sorted(p.stem for p in folder().glob("*.ipynb"))) or f"none in {folder().resolve()}"
-        raise UserError(f"notebook = {notebook!r} is not known: give one of {names}.")
-    return path
+    names = sorted(path.stem for path in folder().glob("*.ipynb"))
+    if notebook not in names:
+        known = ", ".join(names) or f"none in {folder().resolve()}"
+        raise UserError(f"notebook = {notebook!r} is not known: give one of {known}.")
+    return folder() / f"{notebook}.ipynb"
 
 
 def parameter_defaults(source: Path) -> dict[str, Any]:
@@ -152,14 +172,34 @@ def arguments(notebook: str, parameters: dict[str, Any], out: str) -> str:
 
 
 @contextmanager
-def _terminal() -> Iterator[None]:
-    """Name the user's terminal to the kernel, so that training shows its bar there and not in the stored notebook."""
+def _environment() -> Iterator[None]:
+    """Tell the kernel that the record is published here, and the user's terminal, so that training shows its bar there and
+    not in the stored notebook.
+    """
+    variables = {record.PUBLISHED_LATER: "1"}
     if sys.stderr.isatty() and hasattr(os, "ttyname"):
-        os.environ["EXON_TERMINAL"] = os.ttyname(sys.stderr.fileno())
+        variables["EXON_TERMINAL"] = os.ttyname(sys.stderr.fileno())
+    os.environ.update(variables)
     try:
         yield
     finally:
-        os.environ.pop("EXON_TERMINAL", None)
+        for name in variables:
+            os.environ.pop(name, None)
+
+
+class _Heedless:
+    """A stream that may go away, as a terminal does, without harm to who writes on it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self.stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self.stream.flush()
 
 
 def _strip(content: nbformat.NotebookNode) -> None:

@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from exon.data import Dataset
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "papermill")
+WATCHED = {
+    "code_sha256": "code",
+    "packages": "set of packages",
+    "python": "Python",
+    "processor": "processor",
+    "device": "device",
+    "accelerator": "accelerator",
+    "threads": "number of threads",
+}
+"""What the bits of a result may depend on, and should not change in the course of a training."""
 PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
 
 
@@ -32,7 +42,7 @@ def begin(dataset: "Dataset", device: "torch.device | None" = None) -> dict[str,
         "commit": _git("rev-parse", "HEAD") or "unknown",
         "code_changed": bool(_git("status", "--porcelain", "--", "exon", "notebooks")),
         "code_sha256": _code_sha256(),
-        "data": {"name": dataset.name, "source": dataset.source, "sha256": dataset.sha256},
+        "data": data_of(dataset),
         "processor": _processor(),
         "device": device.type,
         "accelerator": accelerators.get(device.type, device.type),
@@ -46,6 +56,29 @@ def finish(begun: dict[str, Any]) -> dict[str, Any]:
     """The same with the time, and the most memory that this process has held so far."""
     finished = datetime.now(UTC).isoformat(timespec="seconds")
     return {"finished": finished, **begun, "memory_gib": _memory_gib(begun["device"])}
+
+
+def data_of(dataset: "Dataset") -> dict[str, str]:
+    """Which data these are, to the bit."""
+    return {"name": dataset.name, "source": dataset.source, "sha256": dataset.sha256}
+
+
+def resumed(then: dict[str, Any], now: dict[str, Any], epoch: int) -> tuple[dict[str, Any], list[str]]:
+    """The provenance of a training that goes on after `epoch`, and the names of what is not as it was before.
+
+    What changed is noted under "resumed". A training that has "finished", in the record of a stored run, stays as it was.
+    """
+    if "finished" in then:
+        return then, []
+    before = dict(then)
+    for note in then.get("resumed", []):
+        before |= note
+    changed = [key for key in WATCHED if key in before and before[key] != now[key]]
+    if not changed:
+        return then, []
+    keys = [*changed, *(("commit", "code_changed") if "code_sha256" in changed else ())]
+    note = {"after_epoch": epoch, **{key: now[key] for key in keys}}
+    return {**then, "resumed": [*then.get("resumed", []), note]}, [WATCHED[key] for key in changed]
 
 
 @cache

@@ -1,12 +1,14 @@
 """The record of a run: results/<profile>/<notebook>/<run>/ with run.json, history.csv, split.json, perhaps weights and arrays."""
 
+import hashlib
+import io
 import json
 import math
 import os
+import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from pydantic import ValidationError
 
 from exon import files
 from exon.errors import UserError
@@ -21,7 +23,16 @@ if TYPE_CHECKING:  # a record is read, and a mistake named, without loading PyTo
     from exon.train import Fitted
 
 SETTINGS = ("dataset", "beta", "use_cross_entropy", "use_kl", "use_sci", "labels", "epochs", "width", "seed")
+PUBLISHED_LATER = "EXON_PUBLISHED_LATER"
+"""The environment variable by which `exon run` has `save` leave the record unpublished."""
 COLUMNS = ("profile", "experiment", "run", *SETTINGS, "metric", "value")
+
+
+FILES = (
+    *("history.csv", "split.json", "model.safetensors", "arrays.safetensors", "run.ipynb", "run.json"),
+    "run.failed.ipynb",
+)
+"""All that a run folder may hold."""
 
 
 def work_folder(run: Path) -> Path:
@@ -39,8 +50,11 @@ def save(
     metrics: dict[str, float],
     keep_weights: bool = True,
     arrays: "dict[str, Tensor] | None" = None,
+    parameters: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write a finished run's record into its folder, run.json last; returns the content of run.json.
+    """Write a finished run's record and put it, as a whole, in the place of what the folder holds of a run before.
+
+    Under `exon run` it is put there when the executed notebook is ready too.
 
     Args:
         run: results/<profile>/<notebook>/<run>.
@@ -48,32 +62,75 @@ def save(
             null in the file.
         keep_weights: also write model.safetensors.
         arrays: name -> tensor, what figures need and no metric holds; written as arrays.safetensors.
+        parameters: of the notebook, which are not settings of the experiment.
+
+    Returns:
+        The content of run.json: experiment, metrics, parameters, the SHA-256 of the other files, and provenance.
     """
     import pandas as pd
-    from safetensors.torch import save_file
+    import safetensors.torch
 
     from exon.runs import checkpoint
 
+    indices = {name: value.tolist() for name, value in fitted.split._asdict().items()}
+    contents = {
+        "history.csv": pd.DataFrame(fitted.history).to_csv(index=False, lineterminator="\n").encode(),
+        "split.json": (json.dumps(indices) + "\n").encode(),
+    }
+    if keep_weights:
+        contents["model.safetensors"] = checkpoint.weights(fitted.model, {"experiment": experiment.model_dump_json()})
+    if arrays:
+        contents["arrays.safetensors"] = safetensors.torch.save(
+            {name: tensor.contiguous().cpu() for name, tensor in arrays.items()}
+        )
     seconds = sum(row["seconds"] for row in fitted.history)
     content = {
         "experiment": experiment.model_dump(mode="json"),
         "metrics": {
             name: value if math.isfinite(value) else None for name, value in (metrics | {"seconds": seconds}).items()
         },
+        "parameters": {"keep_weights": keep_weights, **(parameters or {})},
+        "files": {name: hashlib.sha256(written).hexdigest() for name, written in contents.items()},
         "provenance": _provenance(dataset, fitted),
     }
-    with files.atomic_path(run / "history.csv") as temporary:
-        pd.DataFrame(fitted.history).to_csv(temporary, index=False)
-    indices = {name: value.tolist() for name, value in fitted.split._asdict().items()}
-    files.write_text(run / "split.json", json.dumps(indices) + "\n")
-    if keep_weights:
-        metadata = {"experiment": experiment.model_dump_json()}
-        checkpoint.save_weights(fitted.model, run / "model.safetensors", metadata)
-    if arrays:
-        with files.atomic_path(run / "arrays.safetensors") as temporary:
-            save_file({name: tensor.contiguous().cpu() for name, tensor in arrays.items()}, temporary)
-    files.write_text(run / "run.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
+    contents["run.json"] = (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
+    discard_unpublished(run)
+    try:
+        for name, written in contents.items():
+            files.write_bytes(unpublished(run) / name, written)
+    except BaseException:
+        discard_unpublished(run)
+        raise
+    if PUBLISHED_LATER not in os.environ:
+        publish(run)
     return content
+
+
+def unpublished(run: Path) -> Path:
+    """Where a record is until it is complete: inside the run folder, so that it can be renamed into it."""
+    return run / f"{files.PART}record"
+
+
+def publish(run: Path) -> None:
+    """Put the record that is ready in the place of the one before: all of that first goes, and run.json comes last.
+
+    Whenever this is interrupted, the folder holds files of one run alone.
+    """
+    for name in reversed(FILES):
+        (run / name).unlink(missing_ok=True)
+    files.sync_folder(run)
+    for name in FILES:
+        if (unpublished(run) / name).exists():
+            (unpublished(run) / name).replace(run / name)
+    unpublished(run).rmdir()
+    files.sync_folder(run)
+
+
+def discard_unpublished(run: Path) -> None:
+    """Remove what a killed or failed run left of a record, and the folder if it holds nothing else."""
+    shutil.rmtree(unpublished(run), ignore_errors=True)
+    with suppress(OSError):
+        run.rmdir()
 
 
 def _provenance(dataset: "Dataset", fitted: "Fitted") -> dict[str, Any]:
@@ -97,7 +154,7 @@ def recall_training(run: Path) -> None:
 
     content, experiment = read(run), experiment_of(run)
     model = checkpoint.load_weights(experiment, run / "model.safetensors")
-    rows = pd.read_csv(run / "history.csv", float_precision="round_trip").to_dict("records")
+    rows = pd.read_csv(io.BytesIO(intact(run / "history.csv")), float_precision="round_trip").to_dict("records")
     history = [{str(name): value for name, value in row.items()} for row in rows]
     pixels = model.decode(model.prior.means[:1]).numel()
     state = checkpoint.State(
@@ -121,13 +178,27 @@ def arrays(run: Path) -> "dict[str, Tensor]":
     Raises:
         UserError: there are none, or they are damaged.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    import safetensors.torch
 
     try:
-        return load_file(run / "arrays.safetensors")
-    except (SafetensorError, OSError) as error:
+        return safetensors.torch.load(intact(run / "arrays.safetensors"))
+    except (safetensors.SafetensorError, OSError) as error:
         raise UserError(f"{run} holds no arrays.safetensors that can be read ({str(error).splitlines()[0]}).") from None
+
+
+def intact(path: Path) -> bytes:
+    """The content of a file of a run folder.
+
+    Raises:
+        UserError: it is not the file that the record beside it was written with. Where none is beside it, or one that names
+            no checksums, nothing is compared.
+        OSError: there is none.
+    """
+    content = path.read_bytes()
+    expected = read(path.parent)["files"].get(path.name) if (path.parent / "run.json").exists() else None
+    if expected and hashlib.sha256(content).hexdigest() != expected:
+        raise UserError(f"{path} is not the file that its record was written with: it is damaged, or of another run.")
+    return content
 
 
 def read(run: Path) -> dict[str, Any]:
@@ -140,11 +211,16 @@ def read(run: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         Experiment.model_validate_json(json.dumps(content["experiment"]))
-        measured = {name: value for name, value in content["metrics"].items() if value is not None}
-        return {"experiment": content["experiment"], "metrics": measured, "provenance": content["provenance"]}
+        return {
+            "experiment": content["experiment"],
+            "metrics": {name: value for name, value in content["metrics"].items() if value is not None},
+            "parameters": dict(content.get("parameters", {})),
+            "files": dict(content.get("files", {})),
+            "provenance": content["provenance"],
+        }
     except FileNotFoundError:
         raise UserError(f"{run} holds no run.json: give the folder of a finished run.") from None
-    except (json.JSONDecodeError, AttributeError, KeyError, TypeError, ValidationError) as error:
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise UserError(f"{path} is not the record of a run ({type(error).__name__}).") from None
 
 

@@ -1,6 +1,7 @@
 """Running a grid: Snakemake does the work, one job for each run; this adds the plan and the options."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from exon.errors import UserError
 from exon.experiment import Experiment
-from exon.files import from_root
+from exon.files import alone, from_root
 from exon.runs import grid, record
 
 if TYPE_CHECKING:
@@ -52,14 +53,14 @@ def run(name: str, profile: str | None, jobs: int, executor: str, book: bool) ->
         executor: "local", or "slurm" for the cluster that profiles/slurm describes.
 
     Raises:
-        UserError: Snakemake is not installed, or the executor is not known.
+        UserError: Snakemake is not installed, the executor is not known, or this grid is being run already.
     """
     if executor not in ("local", "slurm"):
         raise UserError(f"executor = {executor!r} is not known: give local or slurm.")
     if importlib.util.find_spec("snakemake") is None:
         raise UserError('A sweep needs Snakemake: install it with `pip install -e ".[sweep]"`.')
     config = [f"grid={name}", *([f"profile={profile}"] if profile else [])]
-    where = ["--cores", str(jobs)]
+    where = ["--cores", str(jobs * threads())]
     if executor == "slurm":
         where = [
             "--executor",
@@ -81,7 +82,21 @@ def run(name: str, profile: str | None, jobs: int, executor: str, book: bool) ->
         "reason",
     ]
     command = [sys.executable, "-m", "snakemake", "book" if book else "all", *where, *options, "--config", *config]
-    return subprocess.run(command, check=False).returncode
+    scale = grid.load(name, profile)[0].experiment.profile
+    with alone(record.work_folder(grid.find(name)) / scale, f"the grid {name} at profile {scale}"):
+        return subprocess.run(command, check=False).returncode
+
+
+def threads() -> int:
+    """Of one run: $OMP_NUM_THREADS, else 1.
+
+    Raises:
+        UserError: it is no positive number.
+    """
+    text = os.environ.get("OMP_NUM_THREADS") or "1"
+    if not text.isdecimal() or int(text) < 1:
+        raise UserError(f"OMP_NUM_THREADS = {text!r} is not accepted: give a positive number.")
+    return int(text)
 
 
 def _key(experiment: Experiment) -> tuple[object, ...]:

@@ -29,7 +29,7 @@ def smoke(tmp_path_factory):
 def exon(*arguments, work, **environment):
     variables = {**os.environ, "EXON_WORK": str(work), "OMP_NUM_THREADS": "1", **environment}
     command = [sys.executable, "-m", "exon", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=variables, cwd=Path(__file__).parents[1])
+    return subprocess.run(command, capture_output=True, text=True, env=variables, cwd=Path(__file__).parents[2])
 
 
 @pytest.mark.parametrize("name", [name for name in NOTEBOOKS if name != "mnist"])
@@ -149,7 +149,7 @@ def own_notebook(tmp_path, monkeypatch):
         content.cells[0].metadata["tags"] = [tag]
         (tmp_path / "notebooks").mkdir()
         nbformat.write(content, tmp_path / "notebooks" / "own.ipynb")
-        monkeypatch.setattr(notebook, "NOTEBOOKS", tmp_path / "notebooks")
+        monkeypatch.setattr(notebook, "folder", lambda: tmp_path / "notebooks")
 
     return write
 

@@ -13,7 +13,7 @@ import pytest
 
 from exon.runs import grid, sweep
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 GRID = """notebook: prior_design
 profile: smoke
 runs:
