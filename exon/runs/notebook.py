@@ -18,12 +18,15 @@ from traitlets.config import Config
 from exon.errors import UserError
 from exon.experiment import Experiment
 from exon.files import atomic_path, check_writable, from_root
+from exon.runs import arithmetic as arithmetics
 from exon.runs import record
 
 NOT_OF_THE_EXPERIMENT = {"out": str, "keep_weights": bool, "inception_weights": str | None}
 
 
-def run(notebook: str, parameters: dict[str, Any], out: Path, force: bool = False) -> Path:
+def run(
+    notebook: str, parameters: dict[str, Any], out: Path, force: bool = False, arithmetic: str | None = None
+) -> Path:
     """Execute notebooks/<notebook>.ipynb with parameters and keep it as <out>/run.ipynb; returns that path.
 
     Args:
@@ -31,6 +34,7 @@ def run(notebook: str, parameters: dict[str, Any], out: Path, force: bool = Fals
         parameters: name -> value, as in the notebook's parameters cell; they must form a valid `Experiment`.
         out: the run folder.
         force: replace the record of another run in that folder.
+        arithmetic: "portable" or "native"; None for the profile's own.
 
     Raises:
         UserError: unknown notebook or parameter, a value that is not accepted, or a run folder that cannot be written or
@@ -45,8 +49,9 @@ def run(notebook: str, parameters: dict[str, Any], out: Path, force: bool = Fals
     stored = record.experiment_of(out) if (out / "run.json").exists() and not force else experiment
     if difference := experiment.difference(stored):
         raise UserError(f"{out} holds another run ({difference}): choose another folder or delete it.")
+    settings = arithmetics.applied(arithmetic or arithmetics.default(experiment.profile))
     failed = out / "run.failed.ipynb"
-    with tempfile.TemporaryDirectory(prefix="exon-") as temporary_folder, _terminal():
+    with tempfile.TemporaryDirectory(prefix="exon-") as temporary_folder, _terminal(), settings:
         executed = Path(temporary_folder) / "run.ipynb"
         try:
             papermill.execute_notebook(
