@@ -3,5 +3,6 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submodules=["checkpoint", "cli", "grid", "notebook", "provenance", "record", "sweep"]
+    __name__,
+    submodules=["arithmetic", "checkpoint", "cli", "grid", "notebook", "processor", "provenance", "record", "sweep"],
 )

@@ -55,12 +55,17 @@ def run(
     out: Annotated[Path | None, typer.Option(help="the run folder [results/PROFILE/NOTEBOOK/SETTINGS]")] = None,
     or_sample: Annotated[bool, typer.Option("--or-sample", help="use the sample if no source has the data")] = False,
     force: Annotated[bool, typer.Option("--force", help="replace another run's record in that folder")] = False,
+    arithmetic: Annotated[
+        str | None, typer.Option(help="portable (the same bits on other x86-64 processors) or native [the profile's]")
+    ] = None,
 ) -> None:
     """Execute a notebook with parameters; its record goes into the run folder."""
+    from exon.runs import arithmetic as arithmetics
     from exon.runs import notebook
 
     parameters = {"profile": profile, **dict(_parse(setting) for setting in settings or [])}
     experiment = notebook.check(notebook.find(name), parameters)
+    arithmetics.environment(arithmetic or arithmetics.default(profile))
 
     from exon import data as datasets
     from exon.data import sources
@@ -73,7 +78,7 @@ def run(
         print(f"exon: {error} Going on with the sample inside the package.", file=sys.stderr)
         parameters["source"] = "sample"
     folder = out or Path("results") / str(parameters["profile"]) / name / _run_name(settings or [])
-    print(notebook.run(name, parameters, folder, force))
+    print(notebook.run(name, parameters, folder, force, arithmetic=arithmetic))
 
 
 @app.command()

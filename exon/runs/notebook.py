@@ -16,12 +16,20 @@ from traitlets.config import Config
 from exon.errors import UserError
 from exon.experiment import Experiment
 from exon.files import PART, alone, check_writable, from_root, room_for, write_text
+from exon.runs import arithmetic as arithmetics
 from exon.runs import record
 
 NOT_OF_THE_EXPERIMENT = {"out": str, "keep_weights": bool, "inception_weights": str | None}
 
 
-def run(notebook: str, parameters: dict[str, Any], out: Path, force: bool = False, trained: bool = False) -> Path:
+def run(
+    notebook: str,
+    parameters: dict[str, Any],
+    out: Path,
+    force: bool = False,
+    trained: bool = False,
+    arithmetic: str | None = None,
+) -> Path:
     """Execute notebooks/<notebook>.ipynb with parameters and keep it as <out>/run.ipynb; returns that path.
 
     Until record and notebook are complete, the run folder keeps what it held before.
@@ -32,6 +40,7 @@ def run(notebook: str, parameters: dict[str, Any], out: Path, force: bool = Fals
         out: the run folder.
         force: replace the record of another run in that folder, and its checkpoint.
         trained: take the training from the record in that folder.
+        arithmetic: "portable" or "native"; None for the profile's own.
 
     Raises:
         UserError: unknown notebook or parameter, a value that is not accepted, a run folder that cannot be written or holds
@@ -41,8 +50,9 @@ def run(notebook: str, parameters: dict[str, Any], out: Path, force: bool = Fals
     source = find(notebook)
     experiment = check(source, parameters)
     check_writable(out)
+    settings = arithmetics.applied(arithmetic or arithmetics.default(experiment.profile))
     work = record.work_folder(out)
-    with alone(work, out):
+    with alone(work, out), settings:
         stored = record.experiment_of(out) if (out / "run.json").exists() and not force else experiment
         if difference := experiment.difference(stored):
             raise UserError(f"{out} holds another run ({difference}): choose another folder or delete it.")

@@ -9,6 +9,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exon.runs import arithmetic
+from exon.runs.processor import processor
+
 if TYPE_CHECKING:
     import torch
 
@@ -23,6 +26,7 @@ WATCHED = {
     "device": "device",
     "accelerator": "accelerator",
     "threads": "number of threads",
+    "arithmetic": "arithmetic",
 }
 """What the bits of a result may depend on, and should not change in the course of a training."""
 PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
@@ -43,10 +47,11 @@ def begin(dataset: "Dataset", device: "torch.device | None" = None) -> dict[str,
         "code_changed": bool(_git("status", "--porcelain", "--", "exon", "notebooks")),
         "code_sha256": _code_sha256(),
         "data": data_of(dataset),
-        "processor": _processor(),
+        "processor": processor(),
         "device": device.type,
         "accelerator": accelerators.get(device.type, device.type),
         "threads": torch.get_num_threads(),
+        "arithmetic": arithmetic.in_force() if device.type == "cpu" else "native",
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in PACKAGES},
     }
@@ -96,14 +101,6 @@ def _git(*arguments: str) -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def _memory_gib(device: str) -> float | None:

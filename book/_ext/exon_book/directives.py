@@ -14,6 +14,7 @@ from sphinx.util.docutils import SphinxDirective
 from exon.figures import plots
 from exon.figures.svg import compact
 from exon.runs import notebook, record
+from exon.runs.processor import words
 from exon_book.lookup import anchor, linked, locate, logger, made_here, origin, runs_of
 from exon_book.plots import FIGURES
 
@@ -33,7 +34,7 @@ class RunLabel(SphinxDirective):
         if data["source"] == "sample":
             title += ", on a small sample: its numbers mean nothing"
         place = path.parent.relative_to(self.env.srcdir).as_posix()
-        hardware = provenance["processor"] if provenance["accelerator"] == "none" else provenance["accelerator"]
+        hardware = words(provenance["processor"]) if provenance["accelerator"] == "none" else provenance["accelerator"]
         text = (
             f"Profile {settings['profile']}, {settings['epochs']} epochs on {images}, {settings['labels']} labels, "
             f"beta {settings['beta']:g}, seed {settings['seed']}; {content['metrics']['seconds'] / 60:.1f} minutes of training "

@@ -7,6 +7,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from exon.evaluation import reference
 from exon.runs import record
+from exon.runs.processor import words
 from exon_book.lookup import anchor, linked, runs_of
 from exon_book.tables import number, table, with_spread
 
@@ -46,7 +47,7 @@ class Speed(SphinxDirective):
         contents = [record.read(run) for run in runs]
         seconds = pd.Series([c["metrics"]["seconds"] / c["experiment"]["epochs"] for c in contents])
         origin = record.training_provenance(contents[0])
-        hardware = f"{origin['processor']}, {origin['threads']} thread a run, two runs at a time"
+        hardware = f"{words(origin['processor'])}, {origin['threads']} thread a run, two runs at a time"
         here = [
             "this companion",
             f"{number(seconds.median(), '.0f')} ({seconds.min():.0f} to {seconds.max():.0f})",
