@@ -68,8 +68,11 @@ class Experiment(BaseModel):
     profile: Literal["smoke", "quick", "cpu", "paper"] = "quick"
     source: Literal["auto", "sample"] = "auto"
 
-    prior: Literal["circle", "line", "row", "one_hot"] = "circle"
+    prior: Literal["circle", "line", "row", "grid", "single", "one_hot"] = "circle"
     distance: float | None = Field(None, gt=0, description="of the centers, for the layouts 'line' and 'one_hot'")
+    order: tuple[int, ...] | None = Field(
+        None, description="label k takes the layout's center order[k]; None: center k"
+    )
     classes: tuple[int, ...] | None = Field(None, description="train on these labels only, renumbered in this order")
 
     beta: float = Field(1.0, gt=0, allow_inf_nan=False, description="the decoder's variance")
@@ -105,8 +108,7 @@ class Experiment(BaseModel):
         given = {name: value for name, value in settings.items() if value is not None}
         if {**scale, **given}.get("source") == "sample" and method:
             scale = {**scale, **SAMPLE[dataset]}
-        if isinstance(given.get("classes"), list):
-            given["classes"] = tuple(given["classes"])
+        given |= {name: tuple(given[name]) for name in ("order", "classes") if isinstance(given.get(name), list)}
         return {"dataset": dataset, "profile": profile, **method, **scale, **given}
 
     @model_validator(mode="after")
@@ -121,6 +123,8 @@ class Experiment(BaseModel):
             raise ValueError(
                 f"distance = {self.distance} goes with the priors 'line' and 'one_hot', not {self.prior!r}"
             )
+        if self.order is not None and sorted(self.order) != list(range(self.num_classes)):
+            raise ValueError(f"order = {list(self.order)} must name each of the {self.num_classes} labels once")
         return self
 
     @classmethod
@@ -149,13 +153,14 @@ class Experiment(BaseModel):
         return 10 if self.classes is None else len(self.classes)
 
     def build_prior(self) -> "GaussianMixturePrior":
-        """The prior that `prior`, `distance` and `classes` describe."""
-        from exon.prior import LAYOUTS  # not above: settings are refused before PyTorch is loaded
+        """The prior that `prior`, `distance`, `order` and `classes` describe."""
+        from exon.prior import LAYOUTS, reassigned  # not above: settings are refused before PyTorch is loaded
 
         options: dict[str, Any] = {} if self.prior == "line" else {"num_classes": self.num_classes}
         if self.distance is not None:
             options["distance"] = self.distance
-        return LAYOUTS[self.prior](**options)
+        layout = LAYOUTS[self.prior](**options)
+        return layout if self.order is None else reassigned(layout, self.order)
 
 
 def derive_seed(seed: int, purpose: str) -> int:
