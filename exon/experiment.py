@@ -1,6 +1,7 @@
 """What one run is: a frozen, validated configuration. Its field names are the notebooks' papermill parameters."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -138,6 +139,15 @@ class Experiment(BaseModel):
             return cls(**settings)
         except ValidationError as error:
             raise UserError(_sentence(error)) from None
+
+    @classmethod
+    def of(cls, variables: Mapping[str, Any], **settings: Any) -> "Experiment":
+        """An experiment from those variables that are named as settings are: `Experiment.of(globals())` in a notebook.
+
+        Raises:
+            UserError: as `create`.
+        """
+        return cls.create(**{name: variables[name] for name in cls.model_fields if name in variables}, **settings)
 
     def difference(self, other: "Experiment") -> str | None:
         """The first setting in which a stored experiment differs from this one, as "beta = 1.0, here 2.0", or None."""

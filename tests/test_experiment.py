@@ -78,6 +78,11 @@ def test_json_gives_the_experiment_back(beta, seed, profile):
     assert Experiment.model_validate_json(e.model_dump_json()) == e
 
 
+def test_an_experiment_of_variables_takes_those_that_are_settings():
+    variables = {"beta": 0.5, "epochs": None, "out": "somewhere", "torch": object()}
+    assert Experiment.of(variables, dataset="mnist") == Experiment.create(dataset="mnist", beta=0.5)
+
+
 def test_experiments_are_frozen():
     with pytest.raises(ValueError, match="frozen"):
         Experiment.create().beta = 2.0
