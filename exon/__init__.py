@@ -20,5 +20,5 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "prior",
         "train",
     ],
-    submod_attrs={"evaluation": ["judge", "reference", "scores"], "figures": ["plots"], "runs": ["record"]},
+    submod_attrs={"evaluation": ["judge", "reference", "report", "scores"], "figures": ["plots"], "runs": ["record"]},
 )

@@ -1,6 +1,7 @@
 """What one run is: a frozen, validated configuration. Its field names are the notebooks' papermill parameters."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -68,8 +69,11 @@ class Experiment(BaseModel):
     profile: Literal["smoke", "quick", "cpu", "paper"] = "quick"
     source: Literal["auto", "sample"] = "auto"
 
-    prior: Literal["circle", "line", "row", "one_hot"] = "circle"
+    prior: Literal["circle", "line", "row", "grid", "single", "one_hot"] = "circle"
     distance: float | None = Field(None, gt=0, description="of the centers, for the layouts 'line' and 'one_hot'")
+    order: tuple[int, ...] | None = Field(
+        None, description="label k takes the layout's center order[k]; None: center k"
+    )
     classes: tuple[int, ...] | None = Field(None, description="train on these labels only, renumbered in this order")
 
     beta: float = Field(1.0, gt=0, allow_inf_nan=False, description="the decoder's variance")
@@ -105,8 +109,7 @@ class Experiment(BaseModel):
         given = {name: value for name, value in settings.items() if value is not None}
         if {**scale, **given}.get("source") == "sample" and method:
             scale = {**scale, **SAMPLE[dataset]}
-        if isinstance(given.get("classes"), list):
-            given["classes"] = tuple(given["classes"])
+        given |= {name: tuple(given[name]) for name in ("order", "classes") if isinstance(given.get(name), list)}
         return {"dataset": dataset, "profile": profile, **method, **scale, **given}
 
     @model_validator(mode="after")
@@ -121,6 +124,8 @@ class Experiment(BaseModel):
             raise ValueError(
                 f"distance = {self.distance} goes with the priors 'line' and 'one_hot', not {self.prior!r}"
             )
+        if self.order is not None and sorted(self.order) != list(range(self.num_classes)):
+            raise ValueError(f"order = {list(self.order)} must name each of the {self.num_classes} labels once")
         return self
 
     @classmethod
@@ -134,6 +139,15 @@ class Experiment(BaseModel):
             return cls(**settings)
         except ValidationError as error:
             raise UserError(_sentence(error)) from None
+
+    @classmethod
+    def of(cls, variables: Mapping[str, Any], **settings: Any) -> "Experiment":
+        """An experiment from those variables that are named as settings are: `Experiment.of(globals())` in a notebook.
+
+        Raises:
+            UserError: as `create`.
+        """
+        return cls.create(**{name: variables[name] for name in cls.model_fields if name in variables}, **settings)
 
     def difference(self, other: "Experiment") -> str | None:
         """The first setting in which a stored experiment differs from this one, as "beta = 1.0, here 2.0", or None."""
@@ -149,13 +163,14 @@ class Experiment(BaseModel):
         return 10 if self.classes is None else len(self.classes)
 
     def build_prior(self) -> "GaussianMixturePrior":
-        """The prior that `prior`, `distance` and `classes` describe."""
-        from exon.prior import LAYOUTS  # not above: settings are refused before PyTorch is loaded
+        """The prior that `prior`, `distance`, `order` and `classes` describe."""
+        from exon.prior import LAYOUTS, reassigned  # not above: settings are refused before PyTorch is loaded
 
         options: dict[str, Any] = {} if self.prior == "line" else {"num_classes": self.num_classes}
         if self.distance is not None:
             options["distance"] = self.distance
-        return LAYOUTS[self.prior](**options)
+        layout = LAYOUTS[self.prior](**options)
+        return layout if self.order is None else reassigned(layout, self.order)
 
 
 def derive_seed(seed: int, purpose: str) -> int:

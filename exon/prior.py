@@ -1,7 +1,7 @@
 """The prior p(z): a Gaussian mixture whose components, the conceptual centers, are chosen by hand."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -106,6 +106,29 @@ def row(num_classes: int = 10, variance: float = 4.0) -> GaussianMixturePrior:
     return _isotropic(torch.stack([offsets, torch.zeros_like(offsets)], dim=1), variance)
 
 
+def grid(num_classes: int = 10, variance: float = 4.0) -> GaussianMixturePrior:
+    """Two rows of K/2 centers, neighbours four standard deviations apart: 0, 1, ... from left to right, the upper row first.
+
+    Not in the paper: a layout of our own, to check that centers can be assigned freely.
+    """
+    _require(num_classes >= 2 and num_classes % 2 == 0, "num_classes", num_classes, "an even integer of at least 2")
+    _require(variance > 0, "variance", variance, "a positive number")
+    half = num_classes // 2
+    label = torch.arange(num_classes, dtype=torch.float64)
+    column, line = label % half - (half - 1) / 2, 0.5 - label.div(half, rounding_mode="floor")
+    return _isotropic(4 * math.sqrt(variance) * torch.stack([column, line], dim=1), variance)
+
+
+def single(num_classes: int = 10, variance: float = 4.0) -> GaussianMixturePrior:
+    """mu_k = (0, 0) for every label: the mixture collapses to one Gaussian N(0, variance I).
+
+    Not in the paper: the control without the multi-modality that is to separate the labels.
+    """
+    _require(num_classes >= 2, "num_classes", num_classes, "an integer of at least 2")
+    _require(variance > 0, "variance", variance, "a positive number")
+    return _isotropic(torch.zeros(num_classes, 2), variance)
+
+
 def one_hot(
     num_classes: int = 10,
     latent_dim: int = 256,
@@ -126,10 +149,23 @@ def one_hot(
     return GaussianMixturePrior(means, variances)
 
 
+def reassigned(prior: GaussianMixturePrior, order: Sequence[int]) -> GaussianMixturePrior:
+    """The same centers for other labels: label k takes the component order[k].
+
+    Raises:
+        UserError: `order` is not a permutation of 0..K-1.
+    """
+    accepted = f"a permutation of 0..{prior.num_classes - 1}"
+    _require(sorted(order) == list(range(prior.num_classes)), "order", list(order), accepted)
+    return GaussianMixturePrior(prior.means[list(order)], prior.variances[list(order)])
+
+
 LAYOUTS: dict[str, Callable[..., GaussianMixturePrior]] = {
     "circle": circle,
     "line": line,
     "row": row,
+    "grid": grid,
+    "single": single,
     "one_hot": one_hot,
 }
 """Name of a layout -> the function that builds it; an experiment's `prior` is one of these names."""

@@ -57,6 +57,7 @@ def test_a_setting_beats_its_profile_and_none_leaves_it():
         ({"profile": "fast"}, "profile = 'fast' is not accepted: give 'smoke', 'quick', 'cpu' or 'paper'."),
         ({"batch_size": 32}, "labelled_batch_size = 32 must be below batch_size = 32."),
         ({"prior": "line"}, "prior = 'line' needs a distance and two classes."),
+        ({"order": [0, 1]}, "order = [0, 1] must name each of the 10 labels once."),
         ({"distance": 3.0}, "distance = 3.0 goes with the priors 'line' and 'one_hot', not 'circle'."),
     ],
 )
@@ -77,6 +78,11 @@ def test_json_gives_the_experiment_back(beta, seed, profile):
     assert Experiment.model_validate_json(e.model_dump_json()) == e
 
 
+def test_an_experiment_of_variables_takes_those_that_are_settings():
+    variables = {"beta": 0.5, "epochs": None, "out": "somewhere", "torch": object()}
+    assert Experiment.of(variables, dataset="mnist") == Experiment.create(dataset="mnist", beta=0.5)
+
+
 def test_experiments_are_frozen():
     with pytest.raises(ValueError, match="frozen"):
         Experiment.create().beta = 2.0
@@ -85,6 +91,13 @@ def test_experiments_are_frozen():
 def test_line_prior_has_its_distance():
     p = Experiment.create(prior="line", distance=12.0, classes=(0, 1)).build_prior()
     assert p.means.tolist() == [[-12, 0], [12, 0]]
+
+
+def test_an_order_moves_the_centers():
+    order = (1, 0, *range(2, 10))
+    exchanged, plain = (Experiment.create(order=o).build_prior().means for o in (order, None))
+    assert exchanged[:2].tolist() == plain[[1, 0]].tolist()
+    assert exchanged[2:].tolist() == plain[2:].tolist()
 
 
 @given(st.integers(0, 2**40), st.integers(0, 2**40))

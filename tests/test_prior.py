@@ -15,7 +15,9 @@ def reference(p):
     return MixtureSameFamily(Categorical(torch.ones(p.num_classes)), components)
 
 
-@pytest.mark.parametrize("p", [prior.circle(), prior.line(8.0), prior.row(), prior.one_hot(latent_dim=16)])
+@pytest.mark.parametrize(
+    "p", [prior.circle(), prior.line(8.0), prior.row(), prior.grid(), prior.single(), prior.one_hot(latent_dim=16)]
+)
 def test_log_prob_is_that_of_the_mixture(p):
     z = 5 * torch.randn(200, p.latent_dim, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(p.log_prob(z), reference(p).log_prob(z), rtol=1e-5, atol=1e-4)
@@ -86,3 +88,34 @@ def test_the_papers_one_hot():
 def test_bad_input_is_named(build, named):
     with pytest.raises(UserError, match=named):
         build()
+
+
+def test_the_grid_has_two_rows_and_neighbours_four_deviations_apart():
+    means = prior.grid(10, 4.0).means
+    assert means[:, 0].tolist() == [-16, -8, 0, 8, 16] * 2
+    assert means[:, 1].tolist() == [4] * 5 + [-4] * 5
+
+
+def test_the_single_layout_is_one_gaussian():
+    p = prior.single(10, 4.0)
+    z = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(p.log_prob(z), Independent(Normal(torch.zeros(2), 2 * torch.ones(2)), 1).log_prob(z))
+
+
+@given(st.permutations(range(10)))
+def test_reassigned_centers_are_the_same_set(order):
+    p = prior.circle()
+    q = prior.reassigned(p, order)
+    assert torch.equal(q.means, p.means[list(order)])
+    assert torch.equal(prior.reassigned(q, [order.index(k) for k in range(10)]).means, p.means)
+
+
+@pytest.mark.parametrize("order", [[0, 1], [0] * 10, list(range(1, 11))])
+def test_an_order_that_is_no_permutation_is_named(order):
+    with pytest.raises(UserError, match=r"order = \[.*\] is not accepted: give a permutation of 0\.\.9"):
+        prior.reassigned(prior.circle(), order)
+
+
+def test_an_odd_grid_is_refused():
+    with pytest.raises(UserError, match="num_classes = 5 is not accepted: give an even integer"):
+        prior.grid(5)

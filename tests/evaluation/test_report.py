@@ -1,0 +1,29 @@
+import pytest
+import torch
+
+from exon import explain, metrics
+from exon.evaluation import judge, report
+from exon.experiment import Experiment
+
+
+def test_what_codes_say_is_named_and_measured_on_the_test_images(fitted, sample):
+    generator = torch.Generator().manual_seed(0)
+    encoded = metrics.encode_all(fitted.model, sample.test_images, generator)
+    numbers = report.of_codes(fitted, sample, encoded)
+    prior = fitted.model.prior
+    v_nat = explain.v_nat(encoded["log_variance"], sample.test_labels, prior)
+    assert numbers["test_error_pct"] == metrics.summarize(encoded, sample.test_labels)["test_error_pct"]
+    assert numbers["validation_error_pct"] == fitted.history[-1]["validation_error_pct"]
+    assert numbers["center_error_pct"] == metrics.center_error_pct(encoded["z"], sample.test_labels, prior)
+    active = explain.activated(v_nat).sum(1).float().mean().item()
+    assert numbers["cardinality_mean"] == active == pytest.approx(numbers["cardinality_at_1"])
+    assert {"placement_error_pct", "label_uncertainty_pct", "active_units", "purity_pct"} <= numbers.keys()
+
+
+def test_draws_are_those_of_the_seed_and_the_generator(fitted, sample):
+    experiment = Experiment.create(profile="smoke")
+    numbers = report.of_draws(experiment, fitted, sample, torch.Generator().manual_seed(1))
+    again = judge.generation_error_pct(judge.load("mnist"), fitted.model, torch.Generator().manual_seed(1))
+    assert numbers["generation_error_pct"] == again
+    assert 0 < numbers["center_error_floor_pct"] < 10
+    assert numbers["judge_error_pct"] < 5
