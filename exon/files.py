@@ -8,6 +8,9 @@ from pathlib import Path
 
 from exon.errors import UserError
 
+OWN = Path("results/own")
+"""The root of one's own runs; `results`, of the same form, is that of the stored ones."""
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
