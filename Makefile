@@ -1,4 +1,4 @@
-# make reproduce   data, quick runs on MNIST through papermill, and the book
+# make reproduce   data, a quick run on MNIST through papermill, the book, and whether the run repeats the stored one
 # make test        lint, types and the whole test suite
 # make book        the book from the records in results/, without training
 # make print       the book as one PDF, with the Chromium that is installed
@@ -13,7 +13,8 @@ $(error PROFILE = $(PROFILE) is not accepted: give smoke, quick, cpu or paper)
 endif
 
 BIN := .venv/bin
-RUN := results/$(PROFILE)/mnist/beta-1_seed-1
+NAME := $(PROFILE)/mnist/beta-1_seed-1
+RUN := results/own/$(NAME)
 # Only the quick profile may go on with the small sample where no source of the full data answers.
 OR_SAMPLE := $(if $(filter quick,$(PROFILE)),--or-sample)
 
@@ -22,6 +23,11 @@ OR_SAMPLE := $(if $(filter quick,$(PROFILE)),--or-sample)
 
 reproduce: .work/$(PROFILE)-mnist.stamp
 	@$(MAKE) --no-print-directory book
+ifneq ($(wildcard results/$(NAME)/run.json),)
+	@$(BIN)/python -m exon verify results/$(NAME) --against $(RUN) --brief
+else
+	@echo "No verdict: no run of the profile $(PROFILE) is stored."
+endif
 
 book: .venv/installed
 	$(BIN)/jupyter-book build . --quiet -W --keep-going -n
@@ -52,4 +58,4 @@ bench: .venv/installed
 	@touch $@
 
 clean:
-	rm -rf _build .work results/smoke
+	rm -rf _build .work results/own/smoke

@@ -2,20 +2,23 @@
 #
 #     snakemake --cores 2 --config grid=beta
 #
-# `exon sweep` calls it with the options that make an interrupted sweep go on where it stopped.
+# The other names after --config are those of `exon sweep`: profile, seeds=11,12, settings="prior=row&labels=50", and root, the
+# folder that the runs belong to. `exon sweep` calls it with the options that make an interrupted sweep go on where it stopped.
 
 import sys
 
 from snakemake.exceptions import WorkflowError
 
-from exon.runs import grid, sweep
 from exon.errors import UserError
+from exon.runs import grid, sweep
 
 try:
-    RUNS = {run.folder.as_posix(): run for run in grid.load(config.get("grid", "beta"), config.get("profile"))}
+    ROOT, CHOSEN = sweep.chosen(config)
     THREADS = sweep.threads()
 except UserError as error:
     raise WorkflowError(str(error)) from None
+RUNS = {run.folder.as_posix(): run for run in CHOSEN}
+SUMMARY = f"{ROOT.as_posix()}/summary/runs.csv"
 RECORDS = expand("{folder}/run.{kind}", folder=RUNS, kind=["json", "ipynb"])
 
 PYTHON = sys.executable
@@ -24,13 +27,13 @@ PYTHON = sys.executable
 rule all:
     input:
         RECORDS,
-        "results/summary/runs.csv",
+        SUMMARY,
 
 
 rule book:
     input:
         RECORDS,
-        "results/summary/runs.csv",
+        SUMMARY,
     output:
         "_build/html/index.html",
     shell:
@@ -41,10 +44,10 @@ rule summary:
     input:
         RECORDS,
     output:
-        "results/summary/runs.csv",
+        SUMMARY,
     localrule: True
     shell:
-        "{PYTHON:q} -m exon summarize"
+        "{PYTHON:q} -m exon summarize --results {ROOT:q}"
 
 
 # No input: a record stays valid when files get new dates, as in a fresh clone. `exon run` itself refuses a folder that

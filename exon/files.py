@@ -11,6 +11,8 @@ from exon.errors import UserError
 
 PART = ".part-"
 """How the names of files begin that are not whole yet; a killed process leaves them behind."""
+OWN = Path("results/own")
+"""The root of one's own runs; `results`, of the same form, is that of the stored ones."""
 
 
 @contextmanager

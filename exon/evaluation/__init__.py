@@ -3,5 +3,5 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submodules=["effects", "judge", "latent", "reference", "report", "scores"]
+    __name__, submodules=["effects", "intervals", "judge", "latent", "reference", "report", "scores"]
 )

@@ -24,7 +24,7 @@ MKL_CBWR_BRANCH, MKL_CBWR_COMPATIBLE = 1, 3  # of mkl_service.h
 
 def default(profile: str) -> str:
     """Portable for the profiles smoke and quick, where this machine can; native for the long ones, where speed counts."""
-    return "portable" if profile in ("smoke", "quick") and _x86_64() else "native"
+    return "portable" if profile in ("smoke", "quick") and portable_here() else "native"
 
 
 def environment(name: str, threads: int | None = None) -> dict[str, str]:
@@ -40,7 +40,7 @@ def environment(name: str, threads: int | None = None) -> dict[str, str]:
         raise UserError(f"arithmetic = {name!r} is not known: give portable or native.")
     if name == "native":
         return {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
-    if not _x86_64():
+    if not portable_here():
         raise UserError(
             f"arithmetic = 'portable' needs an x86-64 processor, and this is {platform.machine()}: give native."
         )
@@ -88,5 +88,6 @@ def _mkl_branch() -> int | None:
         return None
 
 
-def _x86_64() -> bool:
+def portable_here() -> bool:
+    """Whether this machine can compute portably: whether it is an x86-64 one."""
     return platform.machine().lower() in ("x86_64", "amd64")

@@ -3,16 +3,12 @@
 What a command needs is imported inside it: help and a mistake are answered before PyTorch is loaded.
 """
 
-import json
-import math
-import os
 import re
 import signal
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -52,7 +48,7 @@ def run(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="a parameter, as beta=0.5; may be repeated")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="the run folder [results/PROFILE/NOTEBOOK/SETTINGS]")] = None,
+    out: Annotated[Path | None, typer.Option(help="the run folder [results/own/PROFILE/NOTEBOOK/SETTINGS]")] = None,
     or_sample: Annotated[bool, typer.Option("--or-sample", help="use the sample if no source has the data")] = False,
     force: Annotated[bool, typer.Option("--force", help="replace another run's record in that folder")] = False,
     arithmetic: Annotated[
@@ -63,7 +59,7 @@ def run(
     from exon.runs import arithmetic as arithmetics
     from exon.runs import notebook
 
-    parameters = {"profile": profile, **dict(_parse(setting) for setting in settings or [])}
+    parameters = {"profile": profile, **dict(map(notebook.parse_setting, settings or []))}
     experiment = notebook.check(notebook.find(name), parameters)
     arithmetics.environment(arithmetic or arithmetics.default(profile))
 
@@ -77,33 +73,34 @@ def run(
             raise
         print(f"exon: {error} Going on with the sample inside the package.", file=sys.stderr)
         parameters["source"] = "sample"
-    folder = out or Path("results") / str(parameters["profile"]) / name / _run_name(settings or [])
+    folder = out or files.OWN / str(parameters["profile"]) / name / _run_name(settings or [])
     print(notebook.run(name, parameters, folder, force, arithmetic=arithmetic))
 
 
 @app.command()
 def sweep(
     name: Annotated[str, typer.Argument(help="a grid of notebooks/grids, or the path of a .yaml file")],
-    profile: Annotated[str | None, typer.Option(help="instead of the grid's own")] = None,
+    profile: Annotated[str | None, typer.Option(help="instead of the grid's own, with its scale")] = None,
+    seeds: Annotated[str, typer.Option(help="instead of the grid's own, as 11,12,13")] = "",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="for all runs instead of the grid's, as labels=50; may be repeated"),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="the root of the runs")] = files.OWN,
     jobs: Annotated[int, typer.Option(min=1, help="runs at a time")] = 1,
     executor: Annotated[str, typer.Option(help="local or slurm")] = "local",
     book: Annotated[bool, typer.Option("--book", help="build the book afterwards")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what is done and what is left")] = False,
 ) -> None:
     """Run a grid of experiments; what is finished is not run again."""
-    from exon.runs import grid
     from exon.runs import sweep as sweeps
 
-    runs = grid.load(name, profile)
+    choice = sweeps.choice(name, profile, seeds, settings or [], out)
+    _, runs = sweeps.chosen(choice)
     table = sweeps.plan(runs)
-    left = table[table["state"] != "done"]
     if dry_run:
         print(table.round(1).to_string(index=False, na_rep="unknown"))
-    minutes, megabytes = left["minutes"].sum(skipna=False) / jobs, left["megabytes"].sum(skipna=False)
-    cost = (
-        "cost unknown" if math.isnan(minutes) else f"about {minutes:.0f} minutes, {jobs} at a time, {megabytes:.0f} MB"
-    )
-    print(f"{len(left)} of {len(table)} runs left: {cost}.")
+    print(*filter(None, (sweeps.scale(runs), sweeps.summary(table, jobs))), sep="\n")
     if dry_run:
         return
 
@@ -111,34 +108,23 @@ def sweep(
 
     for dataset, source in {(run.experiment.dataset, run.experiment.source) for run in runs}:
         datasets.load(dataset, source)
-    raise typer.Exit(sweeps.run(name, profile, jobs, executor, book))
+    raise typer.Exit(sweeps.run(choice, jobs, executor, book))
 
 
 @app.command()
-def verify(run: Annotated[Path, typer.Argument(help="the folder of a stored run")]) -> None:
-    """Run a stored experiment again and compare every metric; code 1 if one differs."""
-    from exon.runs import notebook, record
+def verify(
+    run: Annotated[Path, typer.Argument(help="the folder of a stored run")],
+    against: Annotated[Path | None, typer.Option(help="the folder of another run, instead of running it again")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="instead of the stored run's")] = None,
+    brief: Annotated[bool, typer.Option("--brief", help="only the sentence")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
+    """Run a stored experiment again and say whether it repeats; code 1 if it does not."""
+    from exon.runs import verify as verdicts
 
-    stored = record.read(run)
-    name = run.resolve().parent.name
-    parameters = notebook.parameters_of(name, record.experiment_of(run)) | stored["parameters"]
-    with tempfile.TemporaryDirectory(prefix="exon-verify-") as folder:
-        again = Path(folder) / "again"
-        threads = record.training_provenance(stored)["threads"]
-        environment = {"OMP_NUM_THREADS": str(threads), "EXON_WORK": folder}
-        os.environ.update(environment)
-        notebook.run(name, parameters, again)
-        new = record.read(again)
-    differing = 0
-    for metric, value in stored["metrics"].items():
-        if metric == "seconds":
-            continue
-        same = new["metrics"].get(metric) == value
-        differing += not same
-        print(f"{metric:24} {value!r:>24} {new['metrics'].get(metric)!r:>24}  {'same' if same else 'DIFFERS'}")
-    if stored["provenance"]["data"] != new["provenance"]["data"]:
-        print("The data differ: stored", stored["provenance"]["data"], "here", new["provenance"]["data"])
-    if differing:
+    verdict = verdicts.compare(run, against) if against else verdicts.again(run, threads)
+    print(verdict.to_json() if as_json else verdict.sentence if brief else verdict.text())
+    if not verdict.passed:
         raise typer.Exit(1)
 
 
@@ -184,22 +170,11 @@ def summarize(results: Annotated[Path, typer.Option(help="the folder of all reco
     print(f"{path}: {len(table[['profile', 'experiment', 'run']].drop_duplicates())} runs, {len(table)} rows")
 
 
-def _parse(setting: str) -> tuple[str, Any]:
-    """'beta=0.5' -> ("beta", 0.5): the value is JSON, or a plain word."""
-    name, separator, text = setting.partition("=")
-    if not separator or not name:
-        raise UserError(f"--set {setting} is not accepted: write NAME=VALUE, as in --set beta=0.5.")
-    try:
-        return name, json.loads(text)
-    except json.JSONDecodeError:
-        return name, text
-
-
 def _run_name(settings: list[str]) -> str:
     """The settings as one word that may be a folder's name."""
-    from exon.runs import grid
+    from exon.runs import grid, notebook
 
-    parts = sorted(f"{name}-{grid.word(value)}" for name, value in map(_parse, settings))
+    parts = sorted(f"{name}-{grid.word(value)}" for name, value in map(notebook.parse_setting, settings))
     return re.sub("[^A-Za-z0-9._+-]+", "-", "_".join(parts)) or "default"
 
 

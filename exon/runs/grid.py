@@ -14,14 +14,16 @@ The keys are parameters of the notebook.
 import itertools
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 import yaml
 
 from exon.errors import UserError
-from exon.experiment import Experiment
+from exon.experiment import PROFILES, Experiment
 from exon.runs import notebook, record
 
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -29,17 +31,22 @@ NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a grid: results/<profile>/<notebook>/<name>, and the parameters that its notebook is executed with."""
+    """One run of a grid: <root>/<profile>/<notebook>/<name>, and the parameters that its notebook is executed with.
+
+    `replaced` holds the settings of scale in the file that gave way to those of another profile.
+    """
 
     notebook: str
     name: str
     parameters: dict[str, Any]
     experiment: Experiment
+    root: Path = Path("results")
+    replaced: dict[str, Any] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
         """The run folder."""
-        return Path("results") / self.experiment.profile / self.notebook / self.name
+        return self.root / self.experiment.profile / self.notebook / self.name
 
     @property
     def done(self) -> bool:
@@ -47,12 +54,33 @@ class Run:
         return all((self.folder / name).exists() for name in ("run.json", "run.ipynb"))
 
 
-def load(name: str | Path, profile: str | None = None) -> list[Run]:
+@dataclass(frozen=True)
+class _Asked:
+    """What the command line asks of every item of a grid, beside or against its file."""
+
+    profile: str | None = None
+    seeds: Sequence[int] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def load(
+    name: str | Path,
+    profile: str | None = None,
+    seeds: Sequence[int] = (),
+    settings: Mapping[str, Any] | None = None,
+    root: Path = Path("results"),
+) -> list[Run]:
     """All runs of a grid, checked: nothing needs to have run yet.
+
+    Seeds and settings given here stand in the name of a run as well: at its end, if its own name has no place for them.
 
     Args:
         name: of a file in notebooks/grids, or a path that ends in .yaml.
-        profile: instead of the file's.
+        profile: instead of the file's. What a profile sets (epochs, on CIFAR-10 also width, batch sizes and learning rate)
+            then comes from this one, unless it is a list in the file or part of a run's name.
+        seeds: instead of the file's.
+        settings: name -> value, for every run, instead of the file's value or list.
+        root: the folder that the runs belong to: `results` holds the stored ones.
 
     Raises:
         UserError: naming the file and the line: no such file, not YAML, an unknown factor, an empty list of levels, a
@@ -60,13 +88,13 @@ def load(name: str | Path, profile: str | None = None) -> list[Run]:
     """
     path = find(name)
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader)
+        content = yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UserError(f"{path}, line {line}: {error.problem}.") from None
     except (UnicodeDecodeError, yaml.reader.ReaderError) as error:
         raise UserError(f"{path} is not a text of YAML ({error.reason}).") from None
-    top = _mapping(path, root)
+    top = _mapping(path, content)
     if unknown := [key for key in top if key not in ("notebook", "profile", "runs")]:
         raise UserError(
             f"{path}, line {top[unknown[0]][0]}: {unknown[0]!r} is not a key: give notebook, profile and runs."
@@ -76,10 +104,11 @@ def load(name: str | Path, profile: str | None = None) -> list[Run]:
     items = top["runs"][1]
     if not isinstance(items, yaml.SequenceNode) or not items.value:
         raise UserError(f"{path}, line {top['runs'][0]}: runs must be a list of at least one item.")
-    chosen = {"notebook": _value(top["notebook"][1]), "profile": profile or _value(top["profile"][1])}
+    own = _value(top["profile"][1])
+    asked = _Asked(profile if profile != own else None, seeds, settings or {})
     runs: dict[str, Run] = {}
     for item in items.value:
-        for line, run in _runs(path, _mapping(path, item), **chosen):
+        for line, run in _runs(path, _mapping(path, item), _value(top["notebook"][1]), own, asked, root):
             if run.name in runs:
                 raise UserError(f"{path}, line {line}: there are two runs of the name {run.name!r}.")
             _check_stored(path, line, run)
@@ -118,16 +147,29 @@ def word(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else value if isinstance(value, str) else json.dumps(value)
 
 
-def _runs(path: Path, item: dict[str, tuple[int, yaml.Node]], notebook: str, profile: str) -> list[tuple[int, Run]]:
+def _runs(
+    path: Path, item: dict[str, tuple[int, yaml.Node]], notebook: str, profile: str, asked: _Asked, root: Path
+) -> list[tuple[int, Run]]:
     """The crossed runs of one item, each with the line of the file that it comes from."""
     template = _value(item["name"][1]) if "name" in item else None
     levels = {key: _levels(path, line, key, node) for key, (line, node) in item.items() if key != "name"}
     varied = [key for key, (_, node) in item.items() if isinstance(node, yaml.SequenceNode)]
+    named = varied if template is None else _places(template)
+    first = next((line for line, _ in item.values()), 1)
+    replaced = {}
+    if asked.profile:
+        profile = asked.profile
+        scale = _scale(_check(path, {"profile": 0}, notebook, profile, {}).dataset) - {*varied, *named}
+        replaced = {key: levels.pop(key)[0][1] for key in scale & levels.keys()}
+    given = {
+        **{key: [value] for key, value in asked.settings.items()},
+        **({"seed": asked.seeds} if asked.seeds else {}),
+    }
+    levels |= {key: [(0, value) for value in values] for key, values in given.items()}
     runs = []
     for values in itertools.product(*levels.values()):
         parameters = {key: value for key, (_, value) in zip(levels, values, strict=True)}
         lines = {key: line for key, (line, _) in zip(levels, values, strict=True)}
-        first = next(iter(lines.values()), 1)
         words = {key: word(parameters[key]) for key in parameters}
         try:
             name = template.format(**words) if template else "_".join(f"{key}-{words[key]}" for key in varied)
@@ -137,23 +179,41 @@ def _runs(path: Path, item: dict[str, tuple[int, yaml.Node]], notebook: str, pro
             ) from None
         if not name:
             raise UserError(f"{path}, line {first}: an item without lists needs a name.")
+        name = "_".join([name, *(f"{key}-{words[key]}" for key in given if key in _OF_THE_EXPERIMENT - {*named})])
         if not NAME.fullmatch(name):
             raise UserError(
                 f"{path}, line {item['name'][0] if template else first}: the run's name {name!r} is not accepted: give letters, "
                 "digits and . _ + -, a letter or digit first."
             )
-        runs.append((first, Run(notebook, name, parameters, _check(path, lines, notebook, profile, parameters))))
+        experiment = _check(path, lines, notebook, profile, parameters)
+        runs.append((first, Run(notebook, name, parameters, experiment, root, replaced)))
     return runs
 
 
+_OF_THE_EXPERIMENT = frozenset(Experiment.model_fields)
+
+
+def _places(template: Any) -> list[str]:
+    """The keys that a name has places for; none where it is no template, which `_runs` refuses."""
+    try:
+        return [key for _, key, _, _ in Formatter().parse(template) if key]
+    except (TypeError, ValueError):
+        return []
+
+
+def _scale(dataset: str) -> set[str]:
+    """The settings of scale for a data set: those that any of its profiles sets."""
+    return {name for settings in PROFILES[dataset].values() for name in settings}
+
+
 def _check(path: Path, lines: dict[str, int], name: str, profile: str, parameters: dict[str, Any]) -> Experiment:
-    """The experiment of one run; an error names the line of the setting that it speaks of."""
+    """The experiment of one run; an error names the line of the setting that it speaks of, if that is in the file."""
     try:
         return notebook.check(notebook.find(name), {"profile": profile, **parameters})
     except UserError as error:
         words = str(error).replace("'", " ").split()
         line = next((lines[word] for word in words if word in lines), next(iter(lines.values()), 1))
-        raise UserError(f"{path}, line {line}: {error}") from None
+        raise UserError(f"{path}, line {line}: {error}" if line else str(error)) from None
 
 
 def _check_stored(path: Path, line: int, run: Run) -> None:

@@ -167,6 +167,21 @@ def parameters_of(notebook: str, experiment: Experiment) -> dict[str, Any]:
     return parameters | {name: settings[name] for name in names if getattr(experiment, name) != getattr(own, name)}
 
 
+def parse_setting(text: str) -> tuple[str, Any]:
+    """A parameter on the command line: 'beta=0.5' -> ("beta", 0.5). The value is JSON, or a plain word.
+
+    Raises:
+        UserError: that is no name with a value.
+    """
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise UserError(f"--set {text} is not accepted: write NAME=VALUE, as in --set beta=0.5.")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
+
+
 def command(notebook: str, experiment: Experiment, out: str) -> str:
     """The command line that runs an experiment."""
     return f"python -m exon {arguments(notebook, parameters_of(notebook, experiment), out)}"

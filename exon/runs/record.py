@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from exon import files
 from exon.errors import UserError
 from exon.experiment import Experiment
-from exon.runs import provenance
+from exon.runs import processor, provenance
 
 if TYPE_CHECKING:  # a record is read, and a mistake named, without loading PyTorch
     import pandas as pd
@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # a record is read, and a mistake named, without loading PyTo
     from exon.data import Dataset
     from exon.train import Fitted
 
-SETTINGS = ("dataset", "beta", "use_cross_entropy", "use_kl", "use_sci", "labels", "epochs", "width", "seed")
+SETTINGS = tuple(name for name in Experiment.model_fields if name != "profile")
 PUBLISHED_LATER = "EXON_PUBLISHED_LATER"
 """The environment variable by which `exon run` has `save` leave the record unpublished."""
 COLUMNS = ("profile", "experiment", "run", *SETTINGS, "metric", "value")
@@ -230,7 +230,7 @@ def experiment_of(run: Path) -> Experiment:
 
 
 def summarize(results: Path) -> "pd.DataFrame":
-    """One row per run and metric, of all records below `results`; the columns are those of `COLUMNS`."""
+    """One row per run and metric, of all records below `results`; the columns are those of `COLUMNS`: every setting has one."""
     import pandas as pd
 
     rows = []
@@ -238,6 +238,18 @@ def summarize(results: Path) -> "pd.DataFrame":
         content = read(path.parent)
         profile, notebook, run = path.parent.relative_to(results).parts
         settings = {"profile": profile, "experiment": notebook, "run": run}
-        settings |= {name: content["experiment"][name] for name in SETTINGS}
+        settings |= {name: _cell(value) for name, value in experiment_of(path.parent) if name in SETTINGS}
         rows += [{**settings, "metric": metric, "value": value} for metric, value in content["metrics"].items()]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _cell(value: Any) -> Any:
+    """A setting as one cell of a table: the list of classes is written as "0 1"."""
+    return " ".join(map(str, value)) if isinstance(value, tuple) else value
+
+
+def hardware(provenance: dict[str, Any]) -> str:
+    """What a run was computed on, in words: the accelerator, or else the processor."""
+    return (
+        processor.words(provenance["processor"]) if provenance["accelerator"] == "none" else provenance["accelerator"]
+    )

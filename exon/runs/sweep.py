@@ -1,16 +1,19 @@
 """Running a grid: Snakemake does the work, one job for each run; this adds the plan and the options."""
 
 import importlib.util
+import math
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode
 
 from exon.errors import UserError
 from exon.experiment import Experiment
-from exon.files import alone, from_root
-from exon.runs import grid, record
+from exon.files import OWN, alone, from_root
+from exon.runs import grid, notebook, record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,15 +22,19 @@ if TYPE_CHECKING:
 def plan(runs: list[grid.Run]) -> "pd.DataFrame":
     """What is done and what is left of a grid: one row for each run.
 
-    Columns: run; state ("done", "epoch 3 of 20" from its checkpoint, or "to do"); minutes left on one thread and megabytes,
-    measured on stored runs with the same data, width, batch and SCI, and of the same notebook; NaN where there are none.
+    Columns: run; state ("done", "epoch 3 of 20" from its checkpoint, or "to do"); minutes left, on one thread where no
+    accelerator is used; measured_on, the hardware that they were measured on; and megabytes. They come from stored and own
+    runs with the same data, width, batch and SCI, on a processor or on the accelerator that is here; megabytes from runs of
+    the same notebook. NaN where there are none.
     """
     import pandas as pd
 
-    paces: dict[tuple[object, ...], list[float]] = {}
+    paces: dict[tuple[object, ...], dict[str, list[float]]] = {}
     sizes: dict[str, list[float]] = {}
-    for path in from_root("results").glob("*/*/*/run.json"):
-        paces.setdefault(_key(record.experiment_of(path.parent)), []).append(_pace(path.parent))
+    for path in [*from_root("results").glob("*/*/*/run.json"), *from_root(OWN).glob("*/*/*/run.json")]:
+        content = record.training_provenance(record.read(path.parent))
+        key = (*_key(record.experiment_of(path.parent)), content["accelerator"])
+        paces.setdefault(key, {}).setdefault(record.hardware(content), []).append(_pace(path.parent))
         size = sum(file.stat().st_size for file in path.parent.iterdir()) / 1e6
         sizes.setdefault(path.parent.parent.name, []).append(size)
     rows = []
@@ -35,20 +42,71 @@ def plan(runs: list[grid.Run]) -> "pd.DataFrame":
         epochs = run.experiment.epochs
         finished = epochs if run.done else _finished_epochs(run)
         state = "done" if run.done else f"epoch {finished} of {epochs}" if finished else "to do"
-        pace = pd.Series(paces.get(_key(run.experiment)), dtype=float).median()
+        measured = {} if run.done else paces.get((*_key(run.experiment), _accelerator(run.experiment)), {})
+        pace = pd.Series([minutes for found in measured.values() for minutes in found], dtype=float).median()
         minutes = 0.0 if run.done else (epochs - finished) * pace
         megabytes = 0.0 if run.done else pd.Series(sizes.get(run.notebook), dtype=float).median()
-        rows.append({"run": run.folder.as_posix(), "state": state, "minutes": minutes, "megabytes": megabytes})
+        place = {"run": run.folder.as_posix(), "state": state}
+        rows.append(place | {"minutes": minutes, "measured_on": ", ".join(sorted(measured)), "megabytes": megabytes})
     return pd.DataFrame(rows)
 
 
-def run(name: str, profile: str | None, jobs: int, executor: str, book: bool) -> int:
+def summary(table: "pd.DataFrame", jobs: int) -> str:
+    """A plan in one sentence: how many runs are left, and what they cost, `jobs` at a time."""
+    left = table[table["state"] != "done"]
+    said = f"{len(left)} of {len(table)} runs left"
+    if left.empty:
+        return f"{said}."
+    minutes, megabytes = left["minutes"].sum(skipna=False) / jobs, left["megabytes"].sum(skipna=False)
+    if math.isnan(minutes):
+        return f"{said}: cost unknown, since no such run was measured on this kind of device."
+    where = ", ".join(sorted({name for names in left["measured_on"] for name in names.split(", ")}))
+    return f"{said}: about {minutes:.0f} minutes as measured on {where}, {jobs} at a time, {megabytes:.0f} MB."
+
+
+def scale(runs: list[grid.Run]) -> str | None:
+    """Which settings of the grid gave way to those of another profile, in one sentence; None if none did."""
+    replaced = {(name, value, getattr(run.experiment, name)) for run in runs for name, value in run.replaced.items()}
+    if not replaced:
+        return None
+    settings = ", ".join(f"{name} = {now} instead of {was}" for name, was, now in sorted(replaced, key=str))
+    return f"The profile {runs[0].experiment.profile} sets the scale, not the grid: {settings}."
+
+
+def choice(name: str, profile: str | None, seeds: str, settings: Sequence[str], root: Path) -> dict[str, str]:
+    """The command line's words on which grid to run, as Snakemake's --config takes them.
+
+    The settings are written as in the query of an address, prior=row&labels=50: one string that YAML leaves alone.
+    """
+    given = urlencode({name: text.partition("=")[2] for text in settings for name, _ in [notebook.parse_setting(text)]})
+    words = {"grid": name, "profile": profile, "seeds": seeds, "settings": given, "root": root.as_posix()}
+    return {key: word for key, word in words.items() if word}
+
+
+def chosen(config: Mapping[str, Any]) -> tuple[Path, list[grid.Run]]:
+    """The root and the runs that `choice`, or Snakemake's --config, names.
+
+    Raises:
+        UserError: the seeds are no list of whole numbers, or what `grid.load` raises.
+    """
+    root, seeds = Path(config.get("root", OWN)), str(config.get("seeds", ""))
+    words = [word.strip() for word in seeds.split(",")] if seeds else []
+    if not all(word.isdecimal() for word in words) or len(set(words)) < len(words):
+        raise UserError(f"seeds = {seeds} is not accepted: give different whole numbers, as 11,12,13.")
+    given = parse_qsl(str(config.get("settings", "")), keep_blank_values=True)
+    settings = dict(notebook.parse_setting(f"{key}={text}") for key, text in given)
+    runs = grid.load(config.get("grid", "beta"), config.get("profile"), list(map(int, words)), settings, root)
+    return root, runs
+
+
+def run(config: Mapping[str, str], jobs: int, executor: str, book: bool) -> int:
     """Run what is left of a grid; returns Snakemake's exit code, not 0 if a run failed.
 
     Finished runs stay, an interrupted one goes on from its checkpoint, and a failed one does not stop the others: its
     log is shown.
 
     Args:
+        config: which runs, as `choice` writes it.
         jobs: how many runs at a time.
         executor: "local", or "slurm" for the cluster that profiles/slurm describes.
 
@@ -59,7 +117,6 @@ def run(name: str, profile: str | None, jobs: int, executor: str, book: bool) ->
         raise UserError(f"executor = {executor!r} is not known: give local or slurm.")
     if importlib.util.find_spec("snakemake") is None:
         raise UserError('A sweep needs Snakemake: install it with `pip install -e ".[sweep]"`.')
-    config = [f"grid={name}", *([f"profile={profile}"] if profile else [])]
     where = ["--cores", str(jobs * threads())]
     if executor == "slurm":
         where = [
@@ -81,9 +138,12 @@ def run(name: str, profile: str | None, jobs: int, executor: str, book: bool) ->
         "host",
         "reason",
     ]
-    command = [sys.executable, "-m", "snakemake", "book" if book else "all", *where, *options, "--config", *config]
-    scale = grid.load(name, profile)[0].experiment.profile
-    with alone(record.work_folder(grid.find(name)) / scale, f"the grid {name} at profile {scale}"):
+    command = [sys.executable, "-m", "snakemake", "book" if book else "all", *where, *options, "--config"]
+    command += [f"{key}={word}" for key, word in config.items()]
+    root, runs = chosen(config)
+    scale = runs[0].experiment.profile
+    place = record.work_folder(root) / "sweeps" / scale / Path(config["grid"]).stem
+    with alone(place, f"the grid {config['grid']} at profile {scale} in {root}"):
         return subprocess.run(command, check=False).returncode
 
 
@@ -104,10 +164,26 @@ def _key(experiment: Experiment) -> tuple[object, ...]:
     return e.dataset, e.source, e.width, e.use_sci, e.classes, e.batch_size
 
 
+def _accelerator(experiment: Experiment) -> str:
+    """The accelerator that an experiment would use here, as a record names it; "unknown" where its device is missing."""
+    import torch
+
+    from exon.train import choose_device
+
+    try:
+        device = choose_device(experiment.device)
+    except UserError:
+        return "unknown"
+    return {"cpu": "none", "cuda": torch.cuda.get_device_name() if device.type == "cuda" else ""}.get(
+        device.type, device.type
+    )
+
+
 def _pace(folder: Path) -> float:
-    """Minutes of one thread for an epoch of a stored run."""
+    """Minutes for an epoch of a finished run; of one thread, where the processor did it."""
     content = record.read(folder)
-    threads = record.training_provenance(content)["threads"]
+    training = record.training_provenance(content)
+    threads = training["threads"] if training["accelerator"] == "none" else 1
     return float(content["metrics"]["seconds"]) / 60 * threads / content["experiment"]["epochs"]
 
 

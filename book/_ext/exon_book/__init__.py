@@ -29,6 +29,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
+from exon.files import OWN
 from exon_book.directives import Plot, RunFigure, RunLabel
 from exon_book.explorer.cifar10 import write_cifar10
 from exon_book.explorer.mnist import write
@@ -44,8 +45,10 @@ from exon_book.tables.trials import Trials
 
 def announce_sample(app: Sphinx, config: Any) -> None:
     """Say on every page that the book's main run used the small sample, if it did."""
-    path = Path(app.srcdir) / "results" / config.exon_profile / "mnist" / "beta-1_seed-1" / "run.json"
-    if path.is_file() and json.loads(path.read_text())["provenance"]["data"]["source"] == "sample":
+    place = Path(config.exon_profile, "mnist", "beta-1_seed-1", "run.json")
+    paths = (Path(app.srcdir) / root / place for root in ("results", OWN))
+    path = next(filter(Path.is_file, paths), None)
+    if path and json.loads(path.read_text())["provenance"]["data"]["source"] == "sample":
         text = "These pages show a run on the small sample inside the package: its numbers mean nothing."
         config.html_theme_options["announcement"] = text
 

@@ -11,41 +11,64 @@ from docutils.parsers.rst import directives
 from docutils.parsers.rst.directives.images import Figure
 from sphinx.util.docutils import SphinxDirective
 
+from exon.errors import UserError
 from exon.figures import plots
 from exon.figures.svg import compact
-from exon.runs import notebook, record
-from exon.runs.processor import words
-from exon_book.lookup import anchor, linked, locate, logger, made_here, origin, runs_of
+from exon.files import OWN
+from exon.runs import notebook, record, verify
+from exon_book.lookup import anchor, is_own, linked, locate, logger, origin, runs_of
 from exon_book.plots import FIGURES
+from exon_book.tables import table
 
 
 class RunLabel(SphinxDirective):
+    """What a stored run was, and beside it the reader's own of the same settings, if there is one, with the verdict on it."""
+
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         path = locate(self, self.arguments[0], "run.json")
         if path is None:
             return []
-        content = json.loads(path.read_text())
+        label = self.label(path.parent)
+        root = Path(self.env.srcdir)
+        if is_own(path.parent):
+            return [label]
+        own = root / OWN / path.parent.relative_to(root / "results")
+        self.env.note_dependency(str(own / "run.json"))
+        try:
+            verdict = verify.compare(path.parent, own)
+        except UserError as error:  # there is none, or one of other settings
+            logger.info("%s", error)
+            return [label]
+        return [label, self.label(own, verdict)]
+
+    def label(self, folder: Path, verdict: verify.Verdict | None = None) -> nodes.admonition:
+        content = record.read(folder)
         settings, provenance = content["experiment"], record.training_provenance(content)
-        data = provenance["data"]
-        images = "the whole data set" if data["source"] != "sample" else "the small sample that ships with the package"
-        title = "Run here" if made_here(path) else "Stored record"
-        if data["source"] == "sample":
+        sample = provenance["data"]["source"] == "sample"
+        images = "the small sample that ships with the package" if sample else "the whole data set"
+        title = "Run here" if is_own(folder) else "Stored record"
+        if sample:
             title += ", on a small sample: its numbers mean nothing"
-        place = path.parent.relative_to(self.env.srcdir).as_posix()
-        hardware = words(provenance["processor"]) if provenance["accelerator"] == "none" else provenance["accelerator"]
         text = (
             f"Profile {settings['profile']}, {settings['epochs']} epochs on {images}, {settings['labels']} labels, "
             f"beta {settings['beta']:g}, seed {settings['seed']}; {content['metrics']['seconds'] / 60:.1f} minutes of training "
-            f"on {hardware} ({provenance['threads']} threads), {provenance['finished'][:10]}. "
+            f"on {record.hardware(provenance)} ({provenance['threads']} threads), {provenance['finished'][:10]}. "
         )
-        command = notebook.command(path.parts[-3], record.experiment_of(path.parent), place)
+        place = folder.relative_to(self.env.srcdir)
+        again = OWN / Path(*place.parts[-3:])
+        command = notebook.command(folder.parts[-2], record.experiment_of(folder), again.as_posix())
         paragraph = nodes.paragraph("", text, classes=["record"])
-        paragraph += [linked(self, nodes.inline("", "Its record"), anchor(path.parent)), nodes.Text(". Again: ")]
-        paragraph += nodes.literal(command, command)
-        kind = "warning" if data["source"] == "sample" else "note"
-        return [nodes.admonition("", nodes.title("", title), paragraph, classes=["admonition", kind])]
+        paragraph += [linked(self, nodes.inline("", "Its record"), anchor(folder)), nodes.Text(": ")]
+        paragraph += [nodes.literal("", place.as_posix()), nodes.Text(". Again: "), nodes.literal("", command)]
+        label = nodes.admonition("", nodes.title("", title), paragraph)
+        label["classes"] += ["admonition", "warning" if sample else "note"]
+        if verdict:
+            label += nodes.paragraph("", verdict.sentence, classes=["record"])
+            lines = [line for line in verdict.lines if line.metric in verify.HEADLINE]
+            label += [table(verify.HEADS, map(verify.cells, lines), "record")] if lines else []
+        return label
 
 
 class Shown(Figure, SphinxDirective):

@@ -1,6 +1,5 @@
 """Finding the records that a page speaks of, and noting them as what the page depends on."""
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +7,21 @@ from docutils import nodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
+from exon.files import OWN
 from exon.runs import grid, record
 
 logger = logging.getLogger(__name__)
 
 
 def locate(self: "SphinxRole | SphinxDirective", run: str, name: str) -> Path | None:
-    """The file of a run, noted as a dependency of the page; None, with a warning, if it is not there."""
-    path = Path(self.env.srcdir) / "results" / run.replace("{profile}", self.config.exon_profile) / name
-    self.env.note_dependency(str(path))
-    if path.is_file():
-        return path
-    logger.warning("there is no %s", path.relative_to(self.env.srcdir), location=self.get_location())
+    """The file of a stored run, or else of one's own, noted as a dependency of the page; None, with a warning, if neither is."""
+    root, place = Path(self.env.srcdir), run.replace("{profile}", self.config.exon_profile)
+    for folder in ("results", OWN):
+        path = root / folder / place / name
+        self.env.note_dependency(str(path))
+        if path.is_file():
+            return path
+    logger.warning("there is no %s", Path("results", place, name), location=self.get_location())
     return None
 
 
@@ -44,16 +46,16 @@ RUNS_PAGE = "book/runs"
 
 
 def linked(self: "SphinxRole | SphinxDirective", shown: nodes.Node, place: str) -> nodes.Node:
-    """A node as a link to an anchor of the page of all runs; the node alone in a book without that page."""
-    if RUNS_PAGE not in self.env.found_docs:
+    """A node as a link to an anchor of the page of all runs; the node alone without an anchor, or in a book without that page."""
+    if not place or RUNS_PAGE not in self.env.found_docs:
         return shown
     page = self.env.app.builder.get_relative_uri(self.env.docname, RUNS_PAGE)
     return nodes.reference("", "", shown, internal=True, refuri=f"{page}#{place}")
 
 
 def anchor(folder: Path) -> str:
-    """Where a run stands on the page of all runs."""
-    return nodes.make_id("-".join(("run", *folder.parts[-3:])))
+    """Where a stored run stands on the page of all runs; nothing for one's own, which is not on it."""
+    return "" if is_own(folder) else nodes.make_id("-".join(("run", *folder.parts[-3:])))
 
 
 def formatted(value: float, form: str) -> str:
@@ -110,16 +112,6 @@ def _grids(names: str) -> list[tuple[str, str]]:
     return [(name, pattern or "*") for name, _, pattern in parts]
 
 
-def made_here(path: Path) -> bool:
-    """Whether a record is newer than what git has stored: changed, or not tracked at all."""
-    try:
-        tracked = subprocess.run(
-            ["git", "ls-files", "--error-unmatch", path.name], cwd=path.parent, capture_output=True
-        )
-        changed = subprocess.run(
-            ["git", "diff", "--quiet", "HEAD", "--", path.name], cwd=path.parent, capture_output=True
-        )
-    except OSError:
-        return False
-    in_repository = tracked.returncode in (0, 1)
-    return in_repository and (tracked.returncode == 1 or changed.returncode == 1)
+def is_own(folder: Path) -> bool:
+    """Whether a run folder is one of the reader's, and not of the records stored with the book."""
+    return folder.parents[2].match(OWN.as_posix())

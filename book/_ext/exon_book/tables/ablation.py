@@ -39,11 +39,8 @@ OUTCOMES = {
 
 
 def outcomes(runs: list[Path]) -> pd.DataFrame:
-    """One row for each run: its factors, and its metrics."""
-    contents = [record.read(run) for run in runs]
-    return pd.DataFrame(
-        [{factor: content["experiment"][factor] for factor in FACTORS} | content["metrics"] for content in contents]
-    )
+    """One row for each run: its settings, and its metrics."""
+    return pd.DataFrame([content["experiment"] | content["metrics"] for content in map(record.read, runs)])
 
 
 def _of(measured: pd.DataFrame) -> list[tuple[str, tuple[str, str]]]:

@@ -1,0 +1,47 @@
+"""Where a replication should lie: prediction intervals of Student's t from a few seeds."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+
+class Spread(NamedTuple):
+    """A standard deviation and the degrees of freedom that it rests on."""
+
+    sd: float
+    df: int
+
+
+def pooled(groups: Iterable[Sequence[float]]) -> Spread | None:
+    """The standard deviation that several settings share, each about its own mean:
+
+        sd^2 = sum_g sum_i (y_gi - mean_g)^2 / df,    df = sum_g (n_g - 1).
+
+    Of a single group it is the usual sample standard deviation. None where no group has two values.
+
+    Args:
+        groups: for each setting its values over seeds.
+    """
+    squares, df = 0.0, 0
+    for values in groups:
+        mean = sum(values) / len(values)
+        squares += sum((value - mean) ** 2 for value in values)
+        df += len(values) - 1
+    return Spread((squares / df) ** 0.5, df) if df else None
+
+
+def prediction_interval(values: Sequence[float], spread: Spread, level: float = 0.95) -> tuple[float, float]:
+    """mean ± t sd sqrt(1 + 1/n): holds one further value of the same normal distribution with probability `level`.
+
+    t is the (1 + level) / 2 quantile of Student's t with `spread.df` degrees of freedom. As a measure of replication:
+    Patil, Peng and Leek (2016), What should researchers expect when they replicate studies?
+
+    Args:
+        values: n measured values, at least one.
+        spread: of these values, or pooled over similar settings.
+    """
+    from scipy.stats import t  # not above: a mistake is named before SciPy is loaded
+
+    n = len(values)
+    mean = sum(values) / n
+    half = float(t.ppf((1 + level) / 2, spread.df)) * spread.sd * (1 + 1 / n) ** 0.5
+    return mean - half, mean + half
