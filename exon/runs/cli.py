@@ -1,9 +1,11 @@
-"""The command line: exon data | run | sweep | verify | redraw | judge | summarize.
+"""The command line: exon data | run | sweep | verify | redraw | judge | summarize | claims.
 
 What a command needs is imported inside it: help and a mistake are answered before PyTorch is loaded.
 """
 
+import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -159,6 +161,27 @@ def summarize(results: Annotated[Path, typer.Option(help="the folder of all reco
     with files.atomic_path(path) as temporary:
         table.to_csv(temporary, index=False)
     print(f"{path}: {len(table[['profile', 'experiment', 'run']].drop_duplicates())} runs, {len(table)} rows")
+
+
+@app.command()
+def claims(
+    results: Annotated[Path | None, typer.Option(help="the folder of the records [results]")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
+) -> None:
+    """Check every claim of the book on the stored records; code 1 if one does not hold."""
+    from exon.evaluation import claims as stated
+    from exon.runs.screen import print_table
+
+    findings = stated.check_all(results or files.from_root("results"))
+    if as_json:
+        print(json.dumps([finding.as_dict() for finding in findings], indent=1))
+    else:
+        rows = [(f.claim.name, f.claim.sentence, f.numbers_as_text(), f.verdict) for f in findings]
+        print_table(("claim", "sentence", "decided on", "verdict"), rows)
+        counts = Counter(finding.verdict for finding in findings)
+        print(", ".join(f"{counts[verdict]} {verdict}" for verdict in stated.VERDICTS))
+    if any(finding.verdict == stated.FAILS for finding in findings):
+        raise typer.Exit(1)
 
 
 def _run_name(settings: list[str]) -> str:

@@ -111,6 +111,12 @@ def load(
     return list(runs.values())
 
 
+def select(names: str) -> list[Run]:
+    """Runs of grids separated by spaces; a slash and a pattern after a name choose some of its runs: "beta/*_seed-1"."""
+    parts = (name.partition("/") for name in names.split())
+    return [run for name, _, pattern in parts for run in load(name) if run.folder.match(pattern or "*")]
+
+
 def folder() -> Path:
     """Where the grids are."""
     return notebook.folder() / "grids"
