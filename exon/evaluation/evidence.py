@@ -68,9 +68,7 @@ def cell_means(outcome: str) -> Evidence:
 
 def errors_by_sci(runs: list[Path]) -> pd.Series:
     """With cross-entropy, KL on and off: the highest test error with SCI, the lowest without."""
-    with_sci = [record.experiment_of(run).use_sci for run in runs]
-    table = outcomes(runs).assign(sci=with_sci).query("use_cross_entropy")
-    cells = table.groupby(["use_kl", "sci"])["test_error_pct"]
+    cells = outcomes(runs).query("use_cross_entropy").groupby(["use_kl", "use_sci"])["test_error_pct"]
     return pd.Series(
         {
             "KL on, highest with SCI": cells.max()[True, True],

@@ -1,4 +1,5 @@
-"""The command line: exon data | run | sweep | verify | redraw | judge | summarize | claims.
+"""The command line: exon data | run | sweep | verify | redraw | judge | summarize |
+claims | replicate.
 
 What a command needs is imported inside it: help and a mistake are answered before PyTorch is loaded.
 """
@@ -89,20 +90,26 @@ def sweep(
     """Run a grid of experiments; what is finished is not run again."""
     from exon.runs import sweep as sweeps
 
-    choice = sweeps.choice(name, profile, seeds, settings or [], out)
+    raise typer.Exit(_sweep(sweeps.choice(name, profile, seeds, settings or [], out), jobs, executor, book, dry_run))
+
+
+def _sweep(choice: dict[str, str], jobs: int, executor: str, book: bool, dry_run: bool) -> int:
+    """Say what is left of a grid and, unless it is a dry run, do that; returns the exit code."""
+    from exon.runs import sweep as sweeps
+
     _, runs = sweeps.chosen(choice)
     table = sweeps.plan(runs)
     if dry_run:
         print(table.round(1).to_string(index=False, na_rep="unknown"))
     print(*filter(None, (sweeps.scale(runs), sweeps.summary(table, jobs))), sep="\n")
     if dry_run:
-        return
+        return 0
 
     from exon import data as datasets
 
     for dataset, source in {(run.experiment.dataset, run.experiment.source) for run in runs}:
         datasets.load(dataset, source)
-    raise typer.Exit(sweeps.run(choice, jobs, executor, book))
+    return sweeps.run(choice, jobs, executor, book)
 
 
 @app.command()
@@ -161,6 +168,30 @@ def summarize(results: Annotated[Path, typer.Option(help="the folder of all reco
     with files.atomic_path(path) as temporary:
         table.to_csv(temporary, index=False)
     print(f"{path}: {len(table[['profile', 'experiment', 'run']].drop_duplicates())} runs, {len(table)} rows")
+
+
+@app.command()
+def replicate(
+    name: Annotated[str, typer.Argument(help="a grid, or some of its runs, as 'ablation/v2_*'")],
+    seeds: Annotated[str, typer.Option(help="new ones, as 11,12,13")],
+    profile: Annotated[str | None, typer.Option(help="instead of the grid's own, with its scale")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="for all new runs, as labels=50; may be repeated")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="the root of the new runs [results/own/replication]")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="runs at a time")] = 1,
+    executor: Annotated[str, typer.Option(help="local or slurm")] = "local",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what is done and what is left")] = False,
+    compare_only: Annotated[bool, typer.Option("--compare-only", help="run nothing, compare what is done")] = False,
+) -> None:
+    """Run a grid with new seeds, and set what they find beside the stored runs."""
+    from exon.runs import replicate as replications
+
+    choice = replications.prepare(name, profile, seeds, settings or [], out or replications.FOLDER)
+    code = 0 if compare_only else _sweep(choice, jobs, executor, book=False, dry_run=dry_run)
+    if not dry_run:
+        replications.report(replications.compare(choice))
+        raise typer.Exit(code)
 
 
 @app.command()
