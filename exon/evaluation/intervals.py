@@ -29,8 +29,10 @@ def pooled(groups: Iterable[Sequence[float]]) -> Spread | None:
     return Spread((squares / df) ** 0.5, df) if df else None
 
 
-def prediction_interval(values: Sequence[float], spread: Spread, level: float = 0.95) -> tuple[float, float]:
-    """mean ± t sd sqrt(1 + 1/n): holds one further value of the same normal distribution with probability `level`.
+def prediction_interval(
+    values: Sequence[float], spread: Spread, level: float = 0.95, further: int = 1
+) -> tuple[float, float]:
+    """mean ± t sd sqrt(1/m + 1/n): holds the mean of m further values of the same normal distribution with probability `level`.
 
     t is the (1 + level) / 2 quantile of Student's t with `spread.df` degrees of freedom. As a measure of replication:
     Patil, Peng and Leek (2016), What should researchers expect when they replicate studies?
@@ -38,10 +40,11 @@ def prediction_interval(values: Sequence[float], spread: Spread, level: float = 
     Args:
         values: n measured values, at least one.
         spread: of these values, or pooled over similar settings.
+        further: m.
     """
     from scipy.stats import t  # not above: a mistake is named before SciPy is loaded
 
     n = len(values)
     mean = sum(values) / n
-    half = float(t.ppf((1 + level) / 2, spread.df)) * spread.sd * (1 + 1 / n) ** 0.5
+    half = float(t.ppf((1 + level) / 2, spread.df)) * spread.sd * (1 / further + 1 / n) ** 0.5
     return mean - half, mean + half

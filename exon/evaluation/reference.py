@@ -38,3 +38,23 @@ def curve(experiment: Experiment) -> pd.DataFrame | None:
     terms = {f"test_{name}": wide[name] * 79 * 128 / 10_000 for name in ("recon", "kl_label", "kl_latent")}
     error = 100 * (1 - wide["test_accuracy"])
     return pd.DataFrame({"test_error_pct": error, **terms}).reset_index().assign(epoch=lambda t: t["epoch"] + 1)
+
+
+def at_epoch(epoch: int, betas: list[float], dataset: str = "mnist") -> pd.DataFrame:
+    """The authors' test values after an epoch, corrected; columns beta, metric, value."""
+    rows = []
+    for beta in betas:
+        authors = curve(Experiment.create(dataset=dataset, profile="paper", beta=beta))
+        if authors is not None:
+            values = authors.set_index("epoch").loc[epoch]
+            terms = {name.removeprefix("test_"): values[name] for name in authors.columns if name != "epoch"}
+            terms["kl"] = terms["kl_label"] + terms["kl_latent"]
+            terms["test_error_pct"] = terms.pop("error_pct")
+            rows += [{"beta": beta, "metric": name, "value": value} for name, value in terms.items()]
+    return pd.DataFrame(rows)
+
+
+def paper(dataset: str = "mnist") -> pd.DataFrame:
+    """The paper's table of a data set: columns beta, metric, value, sd, n."""
+    rows = table("paper")
+    return rows[rows["dataset"] == dataset]

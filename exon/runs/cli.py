@@ -1,11 +1,14 @@
-"""The command line: exon data | run | sweep | verify | redraw | judge | summarize.
+"""The command line: exon data | run | sweep | verify | redraw | judge | summarize |
+claims | replicate.
 
 What a command needs is imported inside it: help and a mistake are answered before PyTorch is loaded.
 """
 
+import json
 import re
 import signal
 import sys
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -95,20 +98,26 @@ def sweep(
     """Run a grid of experiments; what is finished is not run again."""
     from exon.runs import sweep as sweeps
 
-    choice = sweeps.choice(name, profile, seeds, settings or [], out)
+    raise typer.Exit(_sweep(sweeps.choice(name, profile, seeds, settings or [], out), jobs, executor, book, dry_run))
+
+
+def _sweep(choice: dict[str, str], jobs: int, executor: str, book: bool, dry_run: bool) -> int:
+    """Say what is left of a grid and, unless it is a dry run, do that; returns the exit code."""
+    from exon.runs import sweep as sweeps
+
     _, runs = sweeps.chosen(choice)
     table = sweeps.plan(runs)
     if dry_run:
         print(table.round(1).to_string(index=False, na_rep="unknown"))
     print(*filter(None, (sweeps.scale(runs), sweeps.summary(table, jobs))), sep="\n")
     if dry_run:
-        return
+        return 0
 
     from exon import data as datasets
 
     for dataset, source in {(run.experiment.dataset, run.experiment.source) for run in runs}:
         datasets.load(dataset, source)
-    raise typer.Exit(sweeps.run(choice, jobs, executor, book))
+    return sweeps.run(choice, jobs, executor, book)
 
 
 @app.command()
@@ -168,6 +177,51 @@ def summarize(results: Annotated[Path, typer.Option(help="the folder of all reco
     with files.atomic_path(path) as temporary:
         table.to_csv(temporary, index=False)
     print(f"{path}: {len(table[['profile', 'experiment', 'run']].drop_duplicates())} runs, {len(table)} rows")
+
+
+@app.command()
+def replicate(
+    name: Annotated[str, typer.Argument(help="a grid, or some of its runs, as 'ablation/v2_*'")],
+    seeds: Annotated[str, typer.Option(help="new ones, as 11,12,13")],
+    profile: Annotated[str | None, typer.Option(help="instead of the grid's own, with its scale")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="for all new runs, as labels=50; may be repeated")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="the root of the new runs [results/own/replication]")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="runs at a time")] = 1,
+    executor: Annotated[str, typer.Option(help="local or slurm")] = "local",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what is done and what is left")] = False,
+    compare_only: Annotated[bool, typer.Option("--compare-only", help="run nothing, compare what is done")] = False,
+) -> None:
+    """Run a grid with new seeds, and set what they find beside the stored runs."""
+    from exon.runs import replicate as replications
+
+    choice = replications.prepare(name, profile, seeds, settings or [], out or replications.FOLDER)
+    code = 0 if compare_only else _sweep(choice, jobs, executor, book=False, dry_run=dry_run)
+    if not dry_run:
+        replications.report(replications.compare(choice))
+        raise typer.Exit(code)
+
+
+@app.command()
+def claims(
+    results: Annotated[Path | None, typer.Option(help="the folder of the records [results]")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
+) -> None:
+    """Check every claim of the book on the stored records; code 1 if one does not hold."""
+    from exon.evaluation import claims as stated
+    from exon.runs.screen import print_table
+
+    findings = stated.check_all(results or files.from_root("results"))
+    if as_json:
+        print(json.dumps([finding.as_dict() for finding in findings], indent=1))
+    else:
+        rows = [(f.claim.name, f.claim.sentence, f.numbers_as_text(), f.verdict) for f in findings]
+        print_table(("claim", "sentence", "decided on", "verdict"), rows)
+        counts = Counter(finding.verdict for finding in findings)
+        print(", ".join(f"{counts[verdict]} {verdict}" for verdict in stated.VERDICTS))
+    if any(finding.verdict == stated.FAILS for finding in findings):
+        raise typer.Exit(1)
 
 
 def _run_name(settings: list[str]) -> str:

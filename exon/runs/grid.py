@@ -109,11 +109,21 @@ def load(
     runs: dict[str, Run] = {}
     for item in items.value:
         for line, run in _runs(path, _mapping(path, item), _value(top["notebook"][1]), own, asked, root):
-            if run.name in runs:
+            if run.name in runs and (not (seeds or settings) or run.experiment != runs[run.name].experiment):
                 raise UserError(f"{path}, line {line}: there are two runs of the name {run.name!r}.")
             _check_stored(path, line, run)
-            runs[run.name] = run
+            runs.setdefault(run.name, run)
     return list(runs.values())
+
+
+def select(names: str, *asked: Any) -> list[Run]:
+    """Runs of grids separated by spaces; a slash and a pattern after a name choose some of its runs: "beta/*_seed-1".
+
+    Args:
+        asked: profile, seeds, settings and root, as `load` takes them.
+    """
+    parts = [(name, "", "") if name.endswith(".yaml") else name.partition("/") for name in names.split()]
+    return [run for name, _, pattern in parts for run in load(name, *asked) if run.folder.match(pattern or "*")]
 
 
 def folder() -> Path:

@@ -83,11 +83,11 @@ def choice(name: str, profile: str | None, seeds: str, settings: Sequence[str], 
     return {key: word for key, word in words.items() if word}
 
 
-def chosen(config: Mapping[str, Any]) -> tuple[Path, list[grid.Run]]:
-    """The root and the runs that `choice`, or Snakemake's --config, names.
+def asked(config: Mapping[str, Any]) -> tuple[str | None, list[int], dict[str, Any], Path]:
+    """The profile, seeds, settings and root that `choice`, or Snakemake's --config, names.
 
     Raises:
-        UserError: the seeds are no list of whole numbers, or what `grid.load` raises.
+        UserError: the seeds are no list of whole numbers, or a setting has no value.
     """
     root, seeds = Path(config.get("root", OWN)), str(config.get("seeds", ""))
     words = [word.strip() for word in seeds.split(",")] if seeds else []
@@ -95,8 +95,17 @@ def chosen(config: Mapping[str, Any]) -> tuple[Path, list[grid.Run]]:
         raise UserError(f"seeds = {seeds} is not accepted: give different whole numbers, as 11,12,13.")
     given = parse_qsl(str(config.get("settings", "")), keep_blank_values=True)
     settings = dict(notebook.parse_setting(f"{key}={text}") for key, text in given)
-    runs = grid.load(config.get("grid", "beta"), config.get("profile"), list(map(int, words)), settings, root)
-    return root, runs
+    return config.get("profile"), list(map(int, words)), settings, root
+
+
+def chosen(config: Mapping[str, Any]) -> tuple[Path, list[grid.Run]]:
+    """The root and the runs that `choice`, or Snakemake's --config, names.
+
+    Raises:
+        UserError: what `asked` and `grid.load` raise.
+    """
+    words = asked(config)
+    return words[-1], grid.select(config.get("grid", "beta"), *words)
 
 
 def run(config: Mapping[str, str], jobs: int, executor: str, book: bool) -> int:

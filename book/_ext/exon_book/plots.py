@@ -13,53 +13,20 @@ from torch import Tensor
 
 from exon import data, explain
 from exon.evaluation import reference
-from exon.experiment import Experiment
+from exon.evaluation.tables import CELLS, along, metrics_of
 from exon.figures import compare, plots
 from exon.prior import GaussianMixturePrior
 from exon.runs import checkpoint, record
-from exon_book.tables.ablation import CELLS
 from exon_book.tables.trials import curves
 
 PANELS = (0.1, 0.5, 5.0, 50.0)
 AUTHORS_20, AUTHORS_100 = "authors, epoch 20", "authors, epoch 100"
 
 
-def metrics_of(runs: list[Path]) -> pd.DataFrame:
-    """The metrics of some runs with the settings that the book's figures are drawn against."""
-    rows = []
-    for run in runs:
-        content = record.read(run)
-        experiment = content["experiment"]
-        settings = {name: experiment[name] for name in ("beta", "distance", "lambda1", "use_cross_entropy")}
-        settings["kl_weight"] = experiment["kl_weight"] if experiment["use_kl"] else 0.0
-        rows += [{**settings, "metric": name, "value": value} for name, value in content["metrics"].items()]
-    return pd.DataFrame(rows)
-
-
 def by_beta(runs: list[Path]) -> dict[float, Path]:
     """beta -> the run of seed 1, in order of beta."""
     experiments = {run: record.experiment_of(run) for run in runs}
     return {e.beta: run for run, e in sorted(experiments.items(), key=lambda item: item[1].beta) if e.seed == 1}
-
-
-def authors_at(epoch: int, betas: list[float], dataset: str = "mnist") -> pd.DataFrame:
-    """The authors' test values after an epoch, corrected; columns beta, metric, value."""
-    rows = []
-    for beta in betas:
-        curve = reference.curve(Experiment.create(dataset=dataset, profile="paper", beta=beta))
-        if curve is not None:
-            values = curve.set_index("epoch").loc[epoch]
-            terms = {name.removeprefix("test_"): values[name] for name in curve.columns if name != "epoch"}
-            terms["kl"] = terms["kl_label"] + terms["kl_latent"]
-            terms["test_error_pct"] = terms.pop("error_pct")
-            rows += [{"beta": beta, "metric": name, "value": value} for name, value in terms.items()]
-    return pd.DataFrame(rows)
-
-
-def authors_table(dataset: str = "mnist") -> pd.DataFrame:
-    """The paper's table: columns beta, metric, value, sd, n."""
-    table = reference.table("paper")
-    return table[table["dataset"] == dataset]
 
 
 def codes(run: Path) -> tuple[Tensor, Tensor, GaussianMixturePrior]:
@@ -104,7 +71,7 @@ def mnist_term_curves(runs: list[Path]) -> Figure:
 def mnist_table(runs: list[Path]) -> Figure:
     here = metrics_of(runs)
     panels = {"test_error_pct": "test error (%)", "kl": "KL (nats)", "negative_ssim": "negative SSIM"}
-    authors = {AUTHORS_20: authors_at(20, sorted(here["beta"].unique())), AUTHORS_100: authors_table()}
+    authors = {AUTHORS_20: reference.at_epoch(20, sorted(here["beta"].unique())), AUTHORS_100: reference.paper()}
     return compare.against(panels, here, authors)
 
 
@@ -202,16 +169,6 @@ PATH_PANELS = {
 }
 
 
-PATHS = {"lambda1": ("kl_weight", 1.0), "kl_weight": ("lambda1", 6000.0)}  # a path's setting -> what stays as it is
-
-
-def along(setting: str, runs: list[Path]) -> pd.DataFrame:
-    """The metrics of the ablation's runs on one path, cross-entropy on."""
-    table = metrics_of(runs)
-    fixed, value = PATHS[setting]
-    return table[table["use_cross_entropy"] & (table[fixed] == value)]
-
-
 def path_over(setting: str) -> Callable[[list[Path]], Figure]:
     """The outcomes along one path."""
     return lambda runs: compare.against(PATH_PANELS, along(setting, runs), by=setting)
@@ -219,7 +176,7 @@ def path_over(setting: str) -> Callable[[list[Path]], Figure]:
 
 def cifar10_table(runs: list[Path]) -> Figure:
     panels = {"test_error_pct": "test error (%)", "cardinality_automobile": "cardinality, automobile"}
-    return compare.against(panels, metrics_of(runs), {"authors, epoch 600": authors_table("cifar10")})
+    return compare.against(panels, metrics_of(runs), {"authors, epoch 600": reference.paper("cifar10")})
 
 
 def cifar10_ratio(runs: list[Path]) -> Figure:

@@ -2,15 +2,15 @@
 
 import json
 import statistics
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxRole
 
-from exon.errors import UserError
 from exon.evaluation import reference
-from exon.runs import record
-from exon_book.claims import CLAIMS
+from exon.evaluation.claims import CLAIMS, FAILS, UNKNOWN, check
+from exon.runs import grid, record
 from exon_book.lookup import anchor, formatted, locate, logger, runs_of, traced, value_of
 
 
@@ -83,12 +83,16 @@ class ClaimRole(SphinxRole):
         if name not in CLAIMS:
             logger.warning("there is no claim %r", name, location=self.get_location())
             return [], []
-        grids, holds = CLAIMS[name]
-        runs = runs_of(self, grids)
-        try:
-            if not holds(runs):
-                logger.warning("the claim %r does not hold any more", name, location=self.get_location())
-        except (KeyError, UserError) as error:  # a cell or a level without a finished run
-            logger.warning("the claim %r cannot be checked: no run of %s", name, error, location=self.get_location())
-        source = f"checked against the runs of the grid {grids} whenever this page is built"
+        claim = CLAIMS[name]
+        runs = runs_of(self, claim.runs)
+        root = Path(self.env.srcdir)
+        finding = check(claim, [root / run.folder for run in grid.select(claim.runs)])
+        if finding.verdict == FAILS:
+            logger.warning("the claim %r does not hold any more", name, location=self.get_location())
+        if finding.verdict == UNKNOWN:
+            logger.warning("the claim %r cannot be checked: %s", name, finding.reason, location=self.get_location())
+        source = (
+            f"{claim.sentence} ({finding.numbers_as_text()}) "
+            f"Checked against the runs of the grid {claim.runs} whenever this page is built."
+        )
         return [traced(self, text, source, anchor(runs[0]) if runs else "")], []

@@ -1,7 +1,6 @@
 """The ablation's tables: outcomes in each cell of the design, and the effects of its two factors."""
 
 import math
-from pathlib import Path
 
 import pandas as pd
 from docutils import nodes
@@ -9,12 +8,10 @@ from sphinx.util.docutils import SphinxDirective
 
 from exon.errors import UserError
 from exon.evaluation.effects import effects
-from exon.runs import record
+from exon.evaluation.tables import CELLS, FACTORS, outcomes
 from exon_book.lookup import logger, origin, runs_of
 from exon_book.tables import number, table, with_spread
 
-FACTORS = ("use_cross_entropy", "use_kl")
-CELLS = {(True, True): "both", (True, False): "no KL", (False, True): "no cross-entropy", (False, False): "neither"}
 # Those of both data sets, then those of CIFAR-10 alone; a table has the rows that its runs measured.
 OUTCOMES = {
     "test_error_pct": ("test error (%)", ".1f"),
@@ -36,11 +33,6 @@ OUTCOMES = {
     "change_ratio": ("change of the image, inside : outside", ".1f"),
     "judge_score": ("judge score", ".2f"),
 }
-
-
-def outcomes(runs: list[Path]) -> pd.DataFrame:
-    """One row for each run: its settings, and its metrics."""
-    return pd.DataFrame([content["experiment"] | content["metrics"] for content in map(record.read, runs)])
 
 
 def _of(measured: pd.DataFrame) -> list[tuple[str, tuple[str, str]]]:

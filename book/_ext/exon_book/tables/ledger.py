@@ -4,9 +4,10 @@ import pandas as pd
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
+from exon.evaluation import reference
+from exon.evaluation.tables import metrics_of
 from exon.runs import record
 from exon_book.lookup import logger, origin, runs_of
-from exon_book.plots import authors_at, authors_table, metrics_of
 from exon_book.tables import number, table, with_spread
 from exon_book.tables.trials import authors_error_at, steps_of
 
@@ -52,8 +53,8 @@ def ledger(metrics: pd.DataFrame, metric: str, epochs: int) -> list[list[str]]:
     here = metrics[metrics["metric"] == metric].groupby("beta")["value"].agg(["mean", "std", "count"])
     spread = here["std"].max()
     betas = here.index.tolist()
-    early = _series(authors_at(epochs, betas), metric)
-    late = _series(authors_table(), metric)
+    early = _series(reference.at_epoch(epochs, betas), metric)
+    late = _series(reference.paper(), metric)
     rows = []
     for beta, (mean, sd, count) in here.iterrows():
         gap = mean - early[beta] if beta in early else None
@@ -77,7 +78,7 @@ def cifar10_ledger(metrics: pd.DataFrame, metric: str, steps: int) -> list[list[
     """The rows of the table, as text: the authors ran each beta five times, and their curves hold the test error alone."""
     form = FORMS[metric]
     here = metrics[metrics["metric"] == metric].groupby("beta")["value"].agg(["mean", "std", "count"])
-    paper = authors_table("cifar10").query("metric == @metric").set_index("beta")
+    paper = reference.paper("cifar10").query("metric == @metric").set_index("beta")
     rows = []
     for beta, (mean, sd, count) in here.iterrows():
         theirs = paper.loc[beta]

@@ -1,0 +1,357 @@
+"""What is claimed of several runs, each claim with the numbers it is decided on and the check that they must pass.
+
+`CLAIMS` has them all by name; `python -m exon claims` checks them on the stored records, the book on every build.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from exon.errors import UserError
+from exon.evaluation.evidence import (
+    Evidence,
+    authors_kl,
+    cardinalities,
+    cell_means,
+    change_without_cross_entropy,
+    effect,
+    errors_by_sci,
+    extremes,
+    kl_at,
+    last_cross_entropy,
+    path,
+    series,
+    up_to_full,
+    v_nat_of_dimensions,
+)
+from exon.runs import grid
+
+VERDICTS = HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot be checked"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence about the runs of some grids.
+
+    Args:
+        runs: grids with patterns of their runs' names, as `exon.runs.grid.select` takes them.
+        evidence: the runs' folders -> the numbers that decide.
+        holds: whether these numbers bear the sentence out.
+    """
+
+    name: str
+    sentence: str
+    runs: str
+    evidence: Evidence
+    holds: Callable[[pd.Series], Any]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The verdict on a claim, "holds", "does not hold" or "cannot be checked", with its numbers or what they lack."""
+
+    claim: Claim
+    verdict: str
+    numbers: pd.Series
+    reason: str = ""
+
+    def numbers_as_text(self) -> str:
+        """The numbers on one line, each with its name; or the reason why there are none."""
+        if self.verdict == UNKNOWN:
+            return self.reason
+        by = f"{self.numbers.index.name}: " if self.numbers.index.name else ""
+        return by + ", ".join(f"{_label(key)} → {value:.4g}" for key, value in self.numbers.items())
+
+    def as_dict(self) -> dict[str, Any]:
+        """What JSON holds of it."""
+        return {
+            "name": self.claim.name,
+            "sentence": self.claim.sentence,
+            "runs": self.claim.runs,
+            "verdict": self.verdict,
+            "numbers": {_label(key): float(value) for key, value in self.numbers.items()},
+            "reason": self.reason,
+        }
+
+
+def check(claim: Claim, runs: Iterable[Path]) -> Finding:
+    """Decide a claim on run folders; it cannot be checked unless each of them holds a record."""
+    folders = list(runs)
+    missing = [folder for folder in folders if not (folder / "run.json").is_file()]
+    nothing = pd.Series(dtype=float)
+    if missing or not folders:
+        first = f": {missing[0].name}, ..." if missing else ""
+        return Finding(claim, UNKNOWN, nothing, f"{len(missing)} of {len(folders)} runs are missing{first}")
+    try:
+        numbers = claim.evidence(folders)
+        return Finding(claim, HOLDS if claim.holds(numbers) else FAILS, numbers)
+    except KeyError as error:  # a cell or a level without a finished run, or a metric that was not measured
+        return Finding(claim, UNKNOWN, nothing, f"no run of {error}")
+    except UserError as error:
+        return Finding(claim, UNKNOWN, nothing, str(error))
+
+
+def check_all(results: Path) -> list[Finding]:
+    """Every claim, decided on the records below a folder such as results/.
+
+    Raises:
+        UserError: there is no such folder.
+    """
+    if not results.is_dir():
+        raise UserError(f"{results} is no folder: give one that holds PROFILE/NOTEBOOK/RUN/run.json.")
+    declared: dict[str, list[Path]] = {}
+    for claim in CLAIMS.values():
+        if claim.runs not in declared:
+            declared[claim.runs] = [results.joinpath(*run.folder.parts[-3:]) for run in grid.select(claim.runs)]
+    return [check(claim, declared[claim.runs]) for claim in CLAIMS.values()]
+
+
+def one_sided(sign: int) -> Callable[[pd.Series], bool]:
+    """The whole interval of an effect lies on one side of zero: sign is 1 or -1."""
+    return lambda fit: min(sign * fit["low"], sign * fit["high"]) > 0
+
+
+def falls(means: pd.Series) -> bool:
+    """It falls with every step."""
+    return means.is_monotonic_decreasing
+
+
+def rises(means: pd.Series) -> bool:
+    """It rises with every step."""
+    return means.is_monotonic_increasing
+
+
+def ordered(pair: pd.Series) -> bool:
+    """The first is below the second."""
+    return pair.iloc[0] < pair.iloc[1]
+
+
+V2, V3, PATH, CIFAR10 = "ablation/v2_*", "ablation/v3_*", "ablation/v2_* ablation_paths", "cifar10/beta-*"
+CIFAR10_CELLS = "cifar10/beta-0.05_* cifar10/ce-*"
+BOTH, NO_KL = (True, True), (True, False)
+
+CLAIMS = {
+    claim.name: claim
+    for claim in (
+        Claim("kl-falls", "KL falls with every step of beta.", "beta", series("kl"), falls),
+        Claim(
+            "ssim-lowest-at-50",
+            "Negative SSIM of the decoded grid is lowest at beta 50.",
+            "beta",
+            series("negative_ssim"),
+            lambda means: means.idxmin() == 50.0,
+        ),
+        Claim(
+            "generation-lowest-at-5",
+            "Of all beta, 5 has the lowest mean generation error.",
+            "beta",
+            series("generation_error_pct"),
+            lambda means: means.idxmin() == 5.0,
+        ),
+        Claim("v-nat-falls", "V-nat falls with every step of beta.", "beta", series("v_nat"), falls),
+        Claim(
+            "in-place-from-5",
+            "From beta 5 on the center error stays below 15 %.",
+            "beta",
+            series("center_error_pct"),
+            lambda means: means[5.0:].max() < 15,
+        ),
+        Claim(
+            "out-of-place-at-0.1",
+            "At beta 0.1 the center error is above 40 %.",
+            "beta",
+            series("center_error_pct"),
+            lambda means: means[0.1] > 40,
+        ),
+        Claim(
+            "clouds-everywhere",
+            "At every beta the purity is above 75 %.",
+            "beta",
+            series("purity_pct"),
+            lambda means: means.min() > 75,
+        ),
+        Claim(
+            "little-left-at-50",
+            "At beta 50 the KL of z given the label is less than a hundredth of the KL.",
+            "beta",
+            kl_at(50.0),
+            lambda kl: kl["kl_latent"] < 0.01 * kl["kl"],
+        ),
+        Claim(
+            "ce-lowers-error",
+            "Cross-entropy lowers the test error: the 95 % interval of its effect is below zero.",
+            V2,
+            effect("test_error_pct", "use_cross_entropy"),
+            one_sided(-1),
+        ),
+        Claim(
+            "ce-lowers-renamed-error",
+            "Cross-entropy lowers the test error after the best renaming of the classes: interval below zero.",
+            V2,
+            effect("relabelled_error_pct", "use_cross_entropy"),
+            one_sided(-1),
+        ),
+        Claim(
+            "ce-raises-purity",
+            "Cross-entropy raises the purity: interval above zero.",
+            V2,
+            effect("purity_pct", "use_cross_entropy"),
+            one_sided(+1),
+        ),
+        Claim(
+            "kl-lowers-kl",
+            "The KL term lowers the KL of z given the label: interval below zero.",
+            V2,
+            effect("kl_latent", "use_kl"),
+            one_sided(-1),
+        ),
+        Claim(
+            "kl-raises-recon",
+            "The KL term raises the reconstruction error: interval above zero.",
+            V2,
+            effect("recon", "use_kl"),
+            one_sided(+1),
+        ),
+        Claim(
+            "kl-costs-error",
+            "With cross-entropy on, every run without KL has a lower test error than every run with it.",
+            V2,
+            extremes("test_error_pct", NO_KL, BOTH),
+            ordered,
+        ),
+        Claim(
+            "both-for-center-error",
+            "Cross-entropy and KL lower the center error together: the interaction's interval is below zero.",
+            V2,
+            effect("center_error_pct", "interaction"),
+            one_sided(-1),
+        ),
+        Claim(
+            "both-for-generation-error",
+            "Cross-entropy and KL lower the generation error together: the interaction's interval is below zero.",
+            V2,
+            effect("generation_error_pct", "interaction"),
+            one_sided(-1),
+        ),
+        Claim(
+            "sci-lowers-error",
+            "With cross-entropy, KL on or off, every run with SCI has a lower test error than any without.",
+            "ablation",
+            errors_by_sci,
+            lambda e: ordered(e.iloc[:2]) and ordered(e.iloc[2:]),
+        ),
+        Claim(
+            "sci-both-for-center-error",
+            "With SCI, the center error with both terms is less than half of that in any other cell.",
+            V3,
+            cell_means("center_error_pct"),
+            lambda means: means["both"] < 0.5 * means.drop("both").min(),
+        ),
+        Claim(
+            "kl-path-center-error",
+            "From no KL to the full model the center error falls with every step of the factor on the KL.",
+            PATH,
+            up_to_full("center_error_pct"),
+            falls,
+        ),
+        Claim(
+            "kl-path-generation-error",
+            "From no KL to the full model the generation error falls with every step of the factor on the KL.",
+            PATH,
+            up_to_full("generation_error_pct"),
+            falls,
+        ),
+        Claim(
+            "lambda1-not-heard",
+            "Up to lambda1 = 100 most test images are misclassified, from 1000 on most are not.",
+            PATH,
+            path("test_error_pct", "lambda1"),
+            lambda errors: errors[:100.0].min() > 50 > errors[1000.0:].max(),
+        ),
+        Claim(
+            "lambda1-explodes",
+            "Up to lambda1 = 100 the labelled images' cross-entropy ends above a hundred nats.",
+            "ablation_paths/lambda1-*",
+            last_cross_entropy,
+            lambda last: last.min(skipna=False) > 100,
+        ),
+        Claim(
+            "authors-kl-is-exact",
+            "The KL of the authors' table is the last point of their curve, corrected, to the decimals they give.",
+            "beta",
+            authors_kl,
+            lambda kl: ((kl["table"] - kl["curve"]).abs() < 0.005).all(),
+        ),
+        Claim(
+            "cifar10-cardinality-falls",
+            "On CIFAR-10 the cardinality of automobiles falls with every step of beta.",
+            CIFAR10,
+            series("cardinality_automobile"),
+            falls,
+        ),
+        Claim(
+            "cifar10-inside-more",
+            "On CIFAR-10 noise inside the activated subspace changes an image more than outside, at every beta.",
+            CIFAR10,
+            series("change_ratio_low"),
+            lambda low: low.min() > 1,
+        ),
+        Claim(
+            "cifar10-label-lower",
+            "On CIFAR-10 V-nat is lower on the label dimensions than on the others, and below 1, at every beta.",
+            CIFAR10,
+            v_nat_of_dimensions,
+            lambda v_nat: (v_nat["label"] < v_nat["others"]).all() and v_nat["label"].max() < 1,
+        ),
+        Claim(
+            "cifar10-purity",
+            "On CIFAR-10 the purity is above 11 % at every beta; chance alone gives 10 %.",
+            CIFAR10,
+            series("purity_pct"),
+            lambda means: means.min() > 11,
+        ),
+        Claim(
+            "cifar10-alike",
+            "On CIFAR-10 the mean correlation of V-nat between two classes is above 0.9 at every beta.",
+            CIFAR10,
+            series("v_nat_correlation"),
+            lambda means: means.min() > 0.9,
+        ),
+        Claim(
+            "cifar10-kl-selects",
+            "With cross-entropy and no KL all 256 dimensions are activated for every class, with both fewer than half.",
+            CIFAR10_CELLS,
+            cardinalities,
+            lambda c: c["lowest without KL"] == 256 and c["highest with KL"] < 128,
+        ),
+        Claim(
+            "cifar10-kl-lowers-error",
+            "On CIFAR-10 every run with both terms has a lower test error than every run without KL.",
+            CIFAR10_CELLS,
+            extremes("test_error_pct", BOTH, NO_KL),
+            ordered,
+        ),
+        Claim(
+            "cifar10-subspace-without-ce",
+            "On CIFAR-10 without cross-entropy, noise inside the activated subspace changes an image more than outside.",
+            CIFAR10_CELLS,
+            change_without_cross_entropy,
+            lambda low: low.min() > 1,
+        ),
+        Claim(
+            "diversity-does-not-rise",
+            "Negative SSIM along the path between two centers does not rise with every step of their distance.",
+            "prior_design",
+            series("path_negative_ssim", "distance"),
+            lambda means: not rises(means),
+        ),
+    )
+}
+
+
+def _label(key: Any) -> str:
+    """The key of a number as words: a level, or several."""
+    return " ".join(map(_label, key)) if isinstance(key, tuple) else f"{key:g}" if isinstance(key, float) else str(key)

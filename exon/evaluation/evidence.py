@@ -1,0 +1,116 @@
+"""The numbers that claims are decided on: each function takes the folders of runs, or makes a function that does."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from exon.evaluation import reference
+from exon.evaluation.effects import effects
+from exon.evaluation.tables import CELLS, FACTORS, along, metrics_of, outcomes
+from exon.runs import record
+
+Evidence = Callable[[list[Path]], pd.Series]
+Cell = tuple[bool, bool]
+"""Levels of cross-entropy and KL."""
+
+
+def series(metric: str, by: str = "beta") -> Evidence:
+    """The metric's mean over seeds, in order of a setting; runs without that setting are left out."""
+
+    def evidence(runs: list[Path]) -> pd.Series:
+        table = metrics_of(runs).dropna(subset=[by])
+        return table[table["metric"] == metric].groupby(by)["value"].mean()
+
+    return evidence
+
+
+def path(metric: str, setting: str) -> Evidence:
+    """The metric's mean over seeds along one path of the ablation."""
+
+    def evidence(runs: list[Path]) -> pd.Series:
+        table = along(setting, runs)
+        return table[table["metric"] == metric].groupby(setting)["value"].mean()
+
+    return evidence
+
+
+def up_to_full(metric: str) -> Evidence:
+    """The metric along the path from no KL to the full model."""
+    return lambda runs: path(metric, "kl_weight")(runs)[:1.0]
+
+
+def effect(outcome: str, factor: str) -> Evidence:
+    """An effect of the ablation with its 95 % interval."""
+    return lambda runs: effects(outcomes(runs), *FACTORS, outcome).loc[factor]
+
+
+def extremes(outcome: str, lower: Cell, higher: Cell) -> Evidence:
+    """The highest value in one cell of the ablation, and the lowest in another."""
+
+    def evidence(runs: list[Path]) -> pd.Series:
+        cells = outcomes(runs).groupby(list(FACTORS))[outcome]
+        values = cells.get_group(lower).max(), cells.get_group(higher).min()
+        return pd.Series(values, [f"highest, {CELLS[lower]}", f"lowest, {CELLS[higher]}"])
+
+    return evidence
+
+
+def cell_means(outcome: str) -> Evidence:
+    """The outcome's mean in each cell of the ablation."""
+
+    def evidence(runs: list[Path]) -> pd.Series:
+        means = outcomes(runs).groupby(list(FACTORS))[outcome].mean()
+        return means.set_axis([CELLS[cell] for cell in means.index])
+
+    return evidence
+
+
+def errors_by_sci(runs: list[Path]) -> pd.Series:
+    """With cross-entropy, KL on and off: the highest test error with SCI, the lowest without."""
+    cells = outcomes(runs).query("use_cross_entropy").groupby(["use_kl", "use_sci"])["test_error_pct"]
+    return pd.Series(
+        {
+            "KL on, highest with SCI": cells.max()[True, True],
+            "KL on, lowest without SCI": cells.min()[True, False],
+            "KL off, highest with SCI": cells.max()[False, True],
+            "KL off, lowest without SCI": cells.min()[False, False],
+        }
+    )
+
+
+def last_cross_entropy(runs: list[Path]) -> pd.Series:
+    """The labelled images' cross-entropy after the last epoch of every run with lambda1 up to 100."""
+    weak = [run for run in runs if (e := record.experiment_of(run)).lambda1 <= 100 and e.use_cross_entropy]
+    return pd.Series(
+        {run.name: pd.read_csv(run / "history.csv")["train_cross_entropy"].iloc[-1] for run in weak}, dtype=float
+    )
+
+
+def cardinalities(runs: list[Path]) -> pd.Series:
+    """With cross-entropy: the lowest cardinality without KL, the highest with it."""
+    cells = outcomes(runs).query("use_cross_entropy").groupby("use_kl")["cardinality_mean"]
+    return pd.Series({"lowest without KL": cells.min()[False], "highest with KL": cells.max()[True]})
+
+
+def change_without_cross_entropy(runs: list[Path]) -> pd.Series:
+    """With KL and without cross-entropy: the interval's lower end of the change of the image, inside : outside."""
+    table = outcomes(runs).query("use_kl and not use_cross_entropy")
+    return pd.Series({"lower end": table["change_ratio_low"].min()})
+
+
+def v_nat_of_dimensions(runs: list[Path]) -> pd.Series:
+    """V-nat on the ten label dimensions and on the others, by beta."""
+    return pd.concat({"label": series("v_nat_label")(runs), "others": series("v_nat_other")(runs)})
+
+
+def kl_at(beta: float) -> Evidence:
+    """The KL of z given the label and the whole KL at one beta."""
+    return lambda runs: pd.Series({name: series(name)(runs)[beta] for name in ("kl_latent", "kl")})
+
+
+def authors_kl(runs: list[Path]) -> pd.Series:
+    """The KL of the authors' table, and the last point of their curve, corrected, by beta."""
+    stated = reference.paper().query("metric == 'kl'").set_index("beta")["value"]
+    last = reference.at_epoch(100, stated.index.tolist()).query("metric == 'kl'").set_index("beta")["value"]
+    return pd.concat({"table": stated, "curve": last})

@@ -1,0 +1,332 @@
+"""Runs of a grid with new seeds beside the stored ones: cells, effects and claims of both.
+
+A cell is a setting of the grid without its seeds. A replication is measured as the field does it: by the interval that the
+stored runs predict for its mean (Patil, Peng and Leek 2016), by the intervals of both effects, and by what is claimed.
+"""
+
+import json
+import math
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from exon import files
+from exon.errors import UserError
+from exon.evaluation.claims import CLAIMS, check
+from exon.evaluation.effects import REPLICATES, effects
+from exon.evaluation.intervals import pooled, prediction_interval
+from exon.evaluation.tables import FACTORS, outcomes
+from exon.experiment import Experiment
+from exon.runs import grid
+from exon.runs.verify import HEADLINE, seeds_of
+
+Rows = list[dict[str, Any]]
+
+SAME, ONLY_STORED, ONLY_OWN, OPPOSITE, NEITHER = (
+    "same sign in both",
+    "only in the stored runs",
+    "only in the new runs",
+    "opposite signs",
+    "in neither",
+)
+"""Where the 95 % interval of an effect lies on one side of zero."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a replication found, as plain rows.
+
+    Args:
+        grid: the grid, perhaps with a pattern.
+        profile: of the new runs.
+        seeds, stored_seeds: of the new and of the stored runs that are finished.
+        finished, declared: how many of the new runs there are, and how many there will be.
+        differences: settings other than seeds in which all new runs differ from the stored ones, in words.
+        values: series ("stored" or "new"), cell, seed, metric, value.
+        cells: cell, metric, and for both series mean, sd, n; low and high, the 95 % prediction interval for the mean of
+            the new runs; `spread`, the stored runs that its width comes from; `within`. None where there is no value.
+        effects: stratum (the settings beside the two factors), outcome, term; for both series effect, low, high (95 %);
+            `agreement`; predicted_low and predicted_high for the new effect, `within`.
+        claims: name, sentence, and for both series the verdict and the numbers.
+    """
+
+    grid: str
+    profile: str
+    seeds: list[int]
+    stored_seeds: list[int]
+    finished: int
+    declared: int
+    differences: list[str]
+    values: Rows
+    cells: Rows
+    effects: Rows
+    claims: Rows
+
+    def write(self, root: Path) -> Path:
+        """Keep it as <root>/<grid>.json; returns that path."""
+        path = root / f"{stem(self.grid)}.json"
+        files.write_text(path, json.dumps(asdict(self), indent=1, allow_nan=False) + "\n")
+        return path
+
+
+def read(path: Path) -> Comparison:
+    """A comparison that was written.
+
+    Raises:
+        UserError: the file holds none.
+    """
+    try:
+        return Comparison(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, TypeError, json.JSONDecodeError) as error:
+        raise UserError(f"{path} holds no comparison that can be read ({type(error).__name__}).") from None
+
+
+def stem(names: str) -> str:
+    """What a grid is called, without folder, ending and pattern."""
+    return Path(names).stem if names.endswith(".yaml") else names.partition("/")[0]
+
+
+def compare(
+    names: str, profile: str | None, seeds: Sequence[int], settings: Mapping[str, Any], root: Path
+) -> Comparison:
+    """The stored runs of a grid beside those with new seeds below `root`; arguments as of `exon.runs.grid.load`.
+
+    Raises:
+        UserError: no new run is finished, or what `told_apart` raises.
+    """
+    asked = (profile, seeds, settings, root)
+    stored, new = grid.select(names), grid.select(names, *asked)
+    keys = told_apart(names, stored, new)
+    tables = {"stored": _table(stored, keys), "new": _table(new, keys)}
+    if tables["new"].empty:
+        raise UserError(f"{root} holds no finished run of {names} with these seeds: leave out --compare-only.")
+    return Comparison(
+        grid=names,
+        profile=new[0].experiment.profile,
+        seeds=_seeds(tables["new"]),
+        stored_seeds=_seeds(tables["stored"]),
+        finished=len(tables["new"]),
+        declared=len(new),
+        differences=_differences(stored[0].experiment, new[0].experiment, keys),
+        values=[row for series, table in tables.items() for row in _values(series, table)],
+        cells=_cells(stored, keys, tables["stored"], tables["new"]),
+        effects=_effects(keys, tables["stored"], tables["new"]),
+        claims=_claims(names, asked),
+    )
+
+
+def sentences(comparison: Comparison) -> list[str]:
+    """What a comparison comes to: how many runs, outcomes, effects and claims, and which settings differ."""
+    c = comparison
+    said = [
+        f"{c.finished} of {c.declared} runs of {c.grid} with seeds {_listed(c.seeds)}; stored: seeds {_listed(c.stored_seeds)}."
+    ]
+    if c.differences:
+        said.append(
+            f"Not the same settings, so this is no replication of the same experiment: {', '.join(c.differences)}."
+        )
+    judged = [row["within"] for row in c.cells if row["within"] is not None and row["metric"] in HEADLINE]
+    if judged:
+        said.append(
+            f"{sum(judged)} of {len(judged)} headline outcomes lie in the interval predicted for them; "
+            f"at 95 % each, {len(judged) / 20:.1f} would miss it by chance."
+        )
+    seen = Counter(row["agreement"] for row in c.effects if row["agreement"] and row["outcome"] in HEADLINE)
+    if seen:
+        said.append(f"Effects on headline outcomes: {', '.join(f'{count} {name}' for name, count in seen.items())}.")
+    pairs = Counter((row["stored"], row["new"]) for row in c.claims)
+    for (stored, new), count in pairs.items():
+        both = f"{stored} in both" if stored == new else f"{stored} in the stored runs, {new} in the new ones"
+        said.append(f"Claims: {count} of {len(c.claims)}: {both}.")
+    return said
+
+
+def _listed(seeds: list[int]) -> str:
+    return ", ".join(map(str, seeds))
+
+
+def told_apart(names: str, stored: list[grid.Run], new: list[grid.Run]) -> list[str]:
+    """The settings by which the cells of a grid differ.
+
+    Raises:
+        UserError: none of the stored runs is finished, or the new runs do not keep one of these settings.
+    """
+    if not any(run.done for run in stored):
+        raise UserError(
+            f"No run of the grid {names} is stored below results/: there is nothing to set new runs beside."
+        )
+    varied = _varied(stored)
+    lost = [name for name in varied if name not in _varied(new)]
+    if lost:
+        raise UserError(
+            f"{lost[0]} tells the cells of the grid {names} apart, and is the same in all of the new runs: "
+            "choose settings and a profile that leave it alone."
+        )
+    return varied
+
+
+def _varied(runs: list[grid.Run]) -> list[str]:
+    names = [name for name in Experiment.model_fields if name not in (*REPLICATES, "profile", "device")]
+    return [name for name in names if len({str(getattr(run.experiment, name)) for run in runs}) > 1]
+
+
+def _table(runs: list[grid.Run], keys: list[str]) -> pd.DataFrame:
+    """One row for each finished run: its folder, its cell, its settings and metrics."""
+    folders = [run.folder for run in runs if run.done]
+    table = outcomes(folders)
+    cells = [_cell(run.experiment, keys) for run in runs if run.done]
+    return table.assign(folder=folders, cell=cells)
+
+
+def _cell(experiment: Experiment, keys: list[str]) -> str:
+    """The settings of a cell in words."""
+    return ", ".join(f"{key} = {json.dumps(getattr(experiment, key))}" for key in keys).replace('"', "") or "all runs"
+
+
+def _metrics(*tables: pd.DataFrame) -> list[str]:
+    """What was measured in all of some tables, without the time."""
+    known = {*Experiment.model_fields, "folder", "cell", "seconds"}
+    return [str(name) for name in tables[0] if name not in known and all(name in table for table in tables)]
+
+
+def _seeds(table: pd.DataFrame) -> list[int]:
+    return sorted({int(seed) for seed in table.get("seed", [])})
+
+
+def _differences(stored: Experiment, new: Experiment, keys: list[str]) -> list[str]:
+    names = [name for name in Experiment.model_fields if name not in (*REPLICATES, *keys)]
+    pairs = [(name, getattr(stored, name), getattr(new, name)) for name in names]
+    return [f"{name} = {now} instead of {was}" for name, was, now in pairs if was != now]
+
+
+def _values(series: str, table: pd.DataFrame) -> Rows:
+    return [
+        {"series": series, "cell": row["cell"], "seed": row["seed"], "metric": metric, "value": row[metric]}
+        for row in table.to_dict("records")
+        for metric in _metrics(table)
+        if not math.isnan(row[metric])
+    ]
+
+
+def _cells(runs: list[grid.Run], keys: list[str], stored: pd.DataFrame, new: pd.DataFrame) -> Rows:
+    rows: Rows = []
+    for cell in dict.fromkeys(_cell(run.experiment, keys) for run in runs):
+        old, own = (table[table["cell"] == cell] for table in (stored, new))
+        neighbours = list(seeds_of(old["folder"].iloc[0])[1].items()) if len(old) == 1 else []
+        for metric in _metrics(stored, new):
+            values, found = old[metric].dropna().tolist(), own[metric].dropna().tolist()
+            spread, source = pooled([values]) if values else None, f"{len(values)} stored seeds"
+            if spread is None:
+                groups = {name: seeds for name, group in neighbours if len(seeds := _of(metric, group)) > 1}
+                spread, source = pooled(groups.values()), f"1 stored seed, and the spread at {', '.join(groups)}"
+            low = high = within = None
+            if values and found and spread and spread.sd > 0:
+                low, high = prediction_interval(values, spread, further=len(found))
+                within = low <= statistics.fmean(found) <= high
+            summary = {"cell": cell, "metric": metric, **_summary("stored", values), **_summary("new", found)}
+            rows.append(summary | {"low": low, "high": high, "spread": "" if low is None else source, "within": within})
+    return rows
+
+
+def _of(metric: str, seeds: Mapping[int, Mapping[str, float]]) -> list[float]:
+    return [metrics[metric] for metrics in seeds.values() if metric in metrics]
+
+
+def _summary(series: str, values: list[float]) -> dict[str, Any]:
+    return {
+        f"{series}_mean": statistics.fmean(values) if values else None,
+        f"{series}_sd": statistics.stdev(values) if len(values) > 1 else None,
+        f"{series}_n": len(values),
+    }
+
+
+def _effects(keys: list[str], stored: pd.DataFrame, new: pd.DataFrame) -> Rows:
+    """The effects of the ablation's two factors at each level of the other settings; none where a grid does not vary both."""
+    if not set(FACTORS) <= set(keys):
+        return []
+    others = [key for key in keys if key not in FACTORS]
+    rows: Rows = []
+    strata = stored.groupby(others) if others else [((), stored)]
+    for levels, old in strata:
+        own = new
+        for key, level in zip(others, levels, strict=True):
+            own = own[own[key] == level]
+        stratum = ", ".join(
+            f"{key} = {json.dumps(level)}" for key, level in zip(others, map(_plain, levels), strict=True)
+        )
+        for metric in _metrics(stored, new):
+            fits = [_fit(table.dropna(subset=[metric]), metric) for table in (old, own)]
+            if all(fit is None for fit in fits):
+                continue
+            ratio = _variance(own) / _variance(old) if all(fit is not None for fit in fits) else None
+            for term in (*FACTORS, "interaction"):
+                row = {"stratum": stratum, "outcome": metric, "term": term}
+                rows.append(row | _beside(*(_row(fit, term) for fit in fits), ratio))
+    return rows
+
+
+def _plain(level: Any) -> Any:
+    return level.item() if hasattr(level, "item") else level
+
+
+def _fit(table: pd.DataFrame, metric: str) -> pd.DataFrame | None:
+    try:
+        return effects(table, *FACTORS, metric)
+    except UserError:  # an empty cell, or a single run in each
+        return None
+
+
+def _variance(table: pd.DataFrame) -> float:
+    """The variance of an effect, up to a factor that all designs share: the sum of 1 / n over the four cells."""
+    return float((1 / table.groupby(list(FACTORS)).size()).sum())
+
+
+def _row(fit: pd.DataFrame | None, term: str) -> tuple[float | None, float | None, float | None]:
+    if fit is None:
+        return None, None, None
+    effect, low, high = map(float, fit.loc[term, ["effect", "low", "high"]])
+    return effect, low, high
+
+
+def _beside(stored: Sequence[float | None], new: Sequence[float | None], ratio: float | None) -> dict[str, Any]:
+    """Two effects, where their intervals lie, and whether the new one is where the stored one predicts it."""
+    names = ("effect", "low", "high")
+    row: dict[str, Any] = {f"stored_{name}": value for name, value in zip(names, stored, strict=True)}
+    row |= {f"new_{name}": value for name, value in zip(names, new, strict=True)}
+    low = high = within = agreement = None
+    if ratio is not None:
+        effect, half = row["stored_effect"], (row["stored_high"] - row["stored_low"]) / 2
+        low, high = effect - half * math.sqrt(1 + ratio), effect + half * math.sqrt(1 + ratio)
+        within = low <= row["new_effect"] <= high
+        agreement = agree(_sign(row["stored_low"], row["stored_high"]), _sign(row["new_low"], row["new_high"]))
+    return row | {"agreement": agreement, "predicted_low": low, "predicted_high": high, "within": within}
+
+
+def _sign(low: float, high: float) -> int:
+    """The side of zero that an interval lies on; 0 if it holds zero."""
+    return (low > 0) - (high < 0)
+
+
+def agree(stored: int, new: int) -> str:
+    """Where an effect is seen, by the signs of the two intervals (0: the interval holds zero)."""
+    if stored == new:
+        return SAME if stored else NEITHER
+    return ONLY_STORED if not new else ONLY_OWN if not stored else OPPOSITE
+
+
+def _claims(names: str, asked: tuple[Any, ...]) -> Rows:
+    """Every claim that reads this grid, on the stored runs and on the new ones."""
+    rows: Rows = []
+    for claim in CLAIMS.values():
+        if stem(names) in {part.partition("/")[0] for part in claim.runs.split()}:
+            row: dict[str, Any] = {"name": claim.name, "sentence": claim.sentence}
+            for series, runs in (("stored", grid.select(claim.runs)), ("new", grid.select(claim.runs, *asked))):
+                finding = check(claim, [run.folder for run in runs])
+                row |= {series: finding.verdict, f"{series}_numbers": finding.numbers_as_text()}
+            rows.append(row)
+    return rows

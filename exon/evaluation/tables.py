@@ -1,0 +1,43 @@
+"""What several runs measured, as tables read from their records, and the cells and paths of the ablation."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from exon.runs import record
+
+FACTORS = ("use_cross_entropy", "use_kl")
+"""The two factors of the ablation, each on or off."""
+
+CELLS = {(True, True): "both", (True, False): "no KL", (False, True): "no cross-entropy", (False, False): "neither"}
+"""The levels of `FACTORS` -> what the cell is called."""
+
+PATHS = {"lambda1": ("kl_weight", 1.0), "kl_weight": ("lambda1", 6000.0)}
+"""A setting that one of the ablation's paths varies -> the other, and the value that it keeps."""
+
+
+def metrics_of(runs: list[Path]) -> pd.DataFrame:
+    """One row for each run and metric: the settings that figures are drawn against, metric, value.
+
+    The factor on the KL is 0 where the KL is off.
+    """
+    rows = []
+    for run in runs:
+        content = record.read(run)
+        experiment = content["experiment"]
+        settings = {name: experiment[name] for name in ("beta", "distance", "lambda1", "use_cross_entropy")}
+        settings["kl_weight"] = experiment["kl_weight"] if experiment["use_kl"] else 0.0
+        rows += [{**settings, "metric": name, "value": value} for name, value in content["metrics"].items()]
+    return pd.DataFrame(rows)
+
+
+def outcomes(runs: list[Path]) -> pd.DataFrame:
+    """One row for each run: its settings, and its metrics."""
+    return pd.DataFrame([content["experiment"] | content["metrics"] for content in map(record.read, runs)])
+
+
+def along(setting: str, runs: list[Path]) -> pd.DataFrame:
+    """`metrics_of` the runs on one path of the ablation, cross-entropy on."""
+    table = metrics_of(runs)
+    fixed, value = PATHS[setting]
+    return table[table["use_cross_entropy"] & (table[fixed] == value)]
