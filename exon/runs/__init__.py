@@ -3,5 +3,5 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submodules=["checkpoint", "cli", "grid", "notebook", "record", "sweep"]
+    __name__, submodules=["checkpoint", "cli", "crate", "grid", "notebook", "record", "sweep"]
 )

@@ -1,4 +1,4 @@
-"""The command line: exon data | run | sweep | verify | redraw | judge | summarize.
+"""The command line: exon data | run | sweep | verify | redraw | judge | summarize | crate.
 
 What a command needs is imported inside it: help and a mistake are answered before PyTorch is loaded.
 """
@@ -173,6 +173,14 @@ def summarize(results: Annotated[Path, typer.Option(help="the folder of all reco
     with files.atomic_path(path) as temporary:
         table.to_csv(temporary, index=False)
     print(f"{path}: {len(table[['profile', 'experiment', 'run']].drop_duplicates())} runs, {len(table)} rows")
+
+
+@app.command()
+def crate() -> None:
+    """Describe all records in ro-crate-metadata.json, an RO-Crate for archives and registries."""
+    from exon.runs import crate as crates
+
+    print(crates.write(files.from_root("")))
 
 
 def _parse(setting: str) -> tuple[str, Any]:
