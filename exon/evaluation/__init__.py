@@ -2,18 +2,5 @@
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submodules=[
-        "claims",
-        "effects",
-        "evidence",
-        "intervals",
-        "judge",
-        "latent",
-        "reference",
-        "report",
-        "scores",
-        "tables",
-    ],
-)
+# What `exon` hands on to notebooks.
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submodules=["judge", "reference", "report", "scores"])

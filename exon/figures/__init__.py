@@ -2,4 +2,5 @@
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submodules=["compare", "plots", "svg"])
+# What `exon` hands on to notebooks.
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submodules=["plots"])

@@ -2,7 +2,5 @@
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submodules=["arithmetic", "checkpoint", "cli", "grid", "notebook", "processor", "provenance", "record", "sweep"],
-)
+# What `exon` hands on to notebooks.
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submodules=["record"])

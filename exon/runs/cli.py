@@ -1,5 +1,4 @@
-"""The command line: exon data | run | sweep | verify | redraw | judge | summarize |
-claims | replicate.
+"""The command line: exon data | run | sweep | verify | redraw | judge | summarize | claims | replicate | crate.
 
 What a command needs is imported inside it: help and a mistake are answered before PyTorch is loaded.
 """
@@ -222,6 +221,14 @@ def claims(
         print(", ".join(f"{counts[verdict]} {verdict}" for verdict in stated.VERDICTS))
     if any(finding.verdict == stated.FAILS for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command()
+def crate() -> None:
+    """Describe all records in ro-crate-metadata.json, an RO-Crate for archives and registries."""
+    from exon.runs import crate as crates
+
+    print(crates.write(files.from_root("")))
 
 
 def _run_name(settings: list[str]) -> str:
