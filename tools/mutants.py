@@ -1,0 +1,159 @@
+"""Mutation testing: one small wrong change at a time, each run against the tests of the file it is made in.
+
+    python tools/mutants.py [FILE ...]
+
+[tool.mutants] in pyproject.toml names cosmic-ray's operators that make the changes, the files, and the tests of each.
+A fork of this process, which has imported every library beforehand, runs the tests on one changed file in about a second.
+A change that no test notices is alive; tests/equivalent_mutants.toml says of some why they change nothing that matters.
+The exit code is 1 if another is alive; a run over all files writes its counts to results/mutants.json.
+"""
+
+import difflib
+import gc
+import importlib.metadata
+import json
+import os
+import resource
+import signal
+import sys
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.operators.provider import OperatorProvider
+from hypothesis import Phase, settings
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIGURATION = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mutants"]
+EQUIVALENT = ROOT / "tests" / "equivalent_mutants.toml"
+RECORD = ROOT / "results" / "mutants.json"
+PLUGINS = ("randomly", "xdist", "benchmark", "cacheprovider", "unraisableexception", "threadexception")
+OPTIONS = ["-x", "-q", "--hypothesis-profile=mutants", *(f"-pno:{name}" for name in PLUGINS)]
+SECONDS, GIB = 120, 6  # what one change may use: one that makes a loop endless is noticed too
+
+
+def mutants(source: str) -> Iterator[str]:
+    """The source with one change, for every change there is."""
+    for name in CONFIGURATION["operators"]:
+        operator = OperatorProvider()[name]()
+        positions = sum(len(list(operator.mutation_positions(node))) for node in ast_nodes(get_ast(source)))
+        for occurrence in range(positions):
+            yield mutate_code(source, operator, occurrence)
+
+
+def change(source: str, mutant: str) -> tuple[str, str]:
+    """The lines that a mutant takes away, and those it puts in their place."""
+    lines = list(difflib.ndiff(source.splitlines(), mutant.splitlines()))
+    taken, put = ([line[2:].strip() for line in lines if line.startswith(sign)] for sign in "-+")
+    return "\n".join(taken), "\n".join(put)
+
+
+def passes(path: Path, source: str, tests: list[str]) -> bool:
+    """Whether the tests pass, in a fork, with this source in place of the file's."""
+    child = os.fork()
+    if not child:
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+        resource.setrlimit(resource.RLIMIT_DATA, (GIB << 30, GIB << 30))
+        signal.alarm(10 * SECONDS)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(1, 2)
+        replace(path, source)
+        os._exit(pytest.main([*OPTIONS, *tests]))
+    _, status = os.waitpid(child, 0)
+    return status == 0
+
+
+def replace(path: Path, source: str) -> None:
+    """Let an import of the file find this source, and no compiled one."""
+    get_data, path_stats = SourceFileLoader.get_data, SourceFileLoader.path_stats
+
+    def data(loader: SourceFileLoader, name: str) -> bytes:
+        return source.encode() if Path(name).resolve() == path else get_data(loader, name)
+
+    def stats(loader: SourceFileLoader, name: str) -> object:
+        if Path(name).resolve() == path:
+            raise OSError("compiled from another source")
+        return path_stats(loader, name)
+
+    mock.patch.object(SourceFileLoader, "get_data", data).start()
+    mock.patch.object(SourceFileLoader, "path_stats", stats).start()
+
+
+def import_libraries(tests: list[str]) -> None:
+    """Run the tests, for what they import on the way, then forget the repository's modules: a fork imports these anew."""
+    pytest.main([*OPTIONS, *tests])
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name != "__main__" and file and Path(file).resolve().is_relative_to(ROOT) and ".venv" not in file:
+            del sys.modules[name]
+    gc.collect()
+    gc.freeze()
+
+
+def main(chosen: list[str]) -> int:
+    """Make all changes in the chosen files, or in all; returns the exit code."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    os.chdir(ROOT)
+    settings.register_profile(
+        "mutants", deadline=None, max_examples=25, phases=[Phase.generate], database=None, derandomize=True
+    )
+    files = {name: tests for name, tests in CONFIGURATION["tests"].items() if name in chosen or not chosen}
+    import_libraries(sorted({test for tests in files.values() for test in tests}))
+    known = {(entry["file"], entry["was"].strip(), entry["is"].strip()) for entry in equivalent()}
+    counts: dict[str, Counter[str]] = {}
+    for name, tests in files.items():
+        path = ROOT / name
+        source = path.read_text()
+        if not passes(path, source, tests):
+            sys.exit(f"{name}: its tests fail without any change.")
+        count = counts[name] = Counter(noticed=0, equivalent=0, alive=0)
+        for mutant in mutants(source):
+            was, now = change(source, mutant)
+            if not passes(path, mutant, tests):
+                count["noticed"] += 1
+            elif (name, was, now) in known:
+                count["equivalent"] += 1
+            else:
+                count["alive"] += 1
+                print(f"{name}: alive\n  - {was}\n  + {now}", flush=True)
+        print(f"{name}: {count['noticed']} noticed, {count['equivalent']} equivalent, {count['alive']} alive", flush=True)
+    total = sum(counts.values(), Counter())
+    changes, unnoticed = total.total(), total["equivalent"] + total["alive"]
+    print(f"{changes} changes, {unnoticed} unnoticed ({100 * unnoticed / changes:.1f} %), {total['alive']} of them alive")
+    if not chosen:
+        write(counts)
+    return int(total["alive"] > 0 or 100 * unnoticed > CONFIGURATION["most_unnoticed_pct"] * changes)
+
+
+def equivalent() -> list[dict[str, str]]:
+    """The changes that no test can notice: file, was, is and why."""
+    return tomllib.loads(EQUIVALENT.read_text()).get("mutant", []) if EQUIVALENT.exists() else []
+
+
+def write(counts: dict[str, Counter[str]]) -> None:
+    """Keep the counts of a whole run, with what they depend on."""
+    from exon.files import atomic_path
+    from exon.runs import record
+
+    content = {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": record._git("rev-parse", "HEAD"),
+        "code_changed": bool(record._git("status", "--porcelain", "--", "exon", "tests")),
+        "processor": record._processor(),
+        "tool": f"cosmic-ray {importlib.metadata.version('cosmic-ray')}",
+        "total": sum(counts.values(), Counter()),
+        "files": counts,
+    }
+    with atomic_path(RECORD) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
