@@ -54,7 +54,8 @@ def export(run: Path) -> dict[str, Any]:
 def decoder_layers(model: EXoN) -> list[nn.Linear | nn.Conv2d | nn.ConvTranspose2d]:
     """The decoder's layers with weights, in order, with their batch normalisation folded in."""
     without = (nn.ZeroPad2d, nn.ReLU, nn.Unflatten, nn.Tanh)
-    dense, norm, *rest, last = (module for module in model.decoder.children() if not isinstance(module, without))
+    modules: list[Any] = [module for module in model.decoder.children() if not isinstance(module, without)]
+    dense, norm, *rest, last = modules
     fused = [fuse_linear_bn_eval(dense, norm)]
     for layer, norm in zip(rest[::2], rest[1::2], strict=True):
         fused.append(fuse_conv_bn_eval(layer, norm, transpose=True))

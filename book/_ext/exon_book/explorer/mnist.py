@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -10,7 +10,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from exon.errors import UserError
 from exon.model import EXoN
-from exon.networks.layers import ConvBlock
 from exon.runs import checkpoint, record
 from exon_book.explorer.packing import Packing
 from exon_book.lookup import finished
@@ -61,6 +60,7 @@ def export(run: Path) -> dict[str, Any]:
 
 def classifier_layers(model: EXoN) -> list[nn.Linear | nn.Conv2d]:
     """The classifier's layers with weights, in order, with their batch normalisation folded in."""
-    blocks = [fuse_conv_bn_eval(block.conv, block.norm) for block in cast(list[ConvBlock], list(model.classifier.blocks))]
-    dense, norm, _, last = cast(nn.Sequential, model.classifier.head)
+    modules: Any = model.classifier
+    blocks = [fuse_conv_bn_eval(block.conv, block.norm) for block in modules.blocks]
+    dense, norm, _, last = modules.head
     return [*blocks, fuse_linear_bn_eval(dense, norm), last]
