@@ -30,7 +30,8 @@ def _smaller(encoded: str) -> str:
     original = base64.b64decode(encoded)
     picture = Image.open(io.BytesIO(original)).convert("RGBA")
     pixels = np.asarray(picture)
-    colors, index = np.unique(pixels.reshape(-1, 4), axis=0, return_inverse=True)
+    packed, index = np.unique(np.ascontiguousarray(pixels).view(">u4").astype(np.uint32), return_inverse=True)
+    colors = packed.astype(">u4").view(np.uint8).reshape(-1, 4)
     buffer, kind = io.BytesIO(), "png"
     if len(colors) <= 256:
         image = Image.fromarray(index.reshape(pixels.shape[:2]).astype(np.uint8), "P")

@@ -31,8 +31,7 @@ from sphinx.application import Sphinx
 
 from exon.files import OWN
 from exon_book.directives import Plot, RunFigure, RunLabel
-from exon_book.explorer.cifar10 import write_cifar10
-from exon_book.explorer.mnist import write
+from exon_book.explorer import write
 from exon_book.roles import AuthorsRole, ClaimRole, MetricRole, OverRole, PaperRole
 from exon_book.settings import SettingRole, find_typed_numbers
 from exon_book.site import name_controls, publish, trim_icons
@@ -58,7 +57,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     publish(app)
     app.connect("config-inited", announce_sample)
     app.connect("build-finished", write)
-    app.connect("build-finished", write_cifar10)
     app.connect("build-finished", name_controls)
     app.connect("build-finished", trim_icons)
     app.add_role("metric", MetricRole())

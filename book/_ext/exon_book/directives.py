@@ -3,33 +3,31 @@
 import io
 import json
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import matplotlib.pyplot as plt
 from docutils import nodes
 from docutils.parsers.rst import directives
 from docutils.parsers.rst.directives.images import Figure
-from sphinx.util.docutils import SphinxDirective
 
 from exon.errors import UserError
 from exon.figures import plots
 from exon.figures.svg import compact
 from exon.files import OWN
 from exon.runs import notebook, record, verify
-from exon_book.lookup import anchor, is_own, linked, locate, logger, origin, runs_of
+from exon_book.lookup import anchor, is_own, linked, locate, logger
 from exon_book.plots import FIGURES
+from exon_book.reading import GridDirective, RecordDirective
 from exon_book.tables import table
 
 
-class RunLabel(SphinxDirective):
+class RunLabel(RecordDirective):
     """What a stored run was, and beside it the reader's own of the same settings, if there is one, with the verdict on it."""
 
     required_arguments = 1
 
-    def run(self) -> list[nodes.Node]:
-        path = locate(self, self.arguments[0], "run.json")
-        if path is None:
-            return []
+    def made(self) -> list[nodes.Node]:
+        path = locate(self.env, self.arguments[0], "run.json")
         label = self.label(path.parent)
         root = Path(self.env.srcdir)
         if is_own(path.parent):
@@ -60,7 +58,7 @@ class RunLabel(SphinxDirective):
         again = OWN / Path(*place.parts[-3:])
         command = notebook.command(folder.parts[-2], record.experiment_of(folder), again.as_posix())
         paragraph = nodes.paragraph("", text, classes=["record"])
-        paragraph += [linked(self, nodes.inline("", "Its record"), anchor(folder)), nodes.Text(": ")]
+        paragraph += [linked(self.env, nodes.inline("", "Its record"), anchor(folder)), nodes.Text(": ")]
         paragraph += [nodes.literal("", place.as_posix()), nodes.Text(". Again: "), nodes.literal("", command)]
         label = nodes.admonition("", nodes.title("", title), paragraph)
         label["classes"] += ["admonition", "warning" if sample else "note"]
@@ -71,10 +69,16 @@ class RunLabel(SphinxDirective):
         return label
 
 
-class Shown(Figure, SphinxDirective):
+class Shown(RecordDirective, Figure):
     """A figure made while the book is built; :alt: is required, and a line says which record it comes from."""
 
-    option_spec: ClassVar[dict[str, Any]] = {**Figure.option_spec, "alt": directives.unchanged_required}
+    option_spec: ClassVar[dict[str, Any]] = {**(Figure.option_spec or {}), "alt": directives.unchanged_required}
+
+    def run(self) -> list[nodes.Node]:
+        if "alt" not in self.options:
+            self.warn("no :alt: given")
+            return []
+        return super().run()
 
     def show(self, name: str, svg: str, source: nodes.paragraph) -> list[nodes.Node]:
         target = Path(self.env.srcdir) / "_build" / "figures" / f"{name}.svg"
@@ -82,47 +86,45 @@ class Shown(Figure, SphinxDirective):
         target.write_text(svg)
         self.arguments[0] = "/" + target.relative_to(self.env.srcdir).as_posix()
         self.options.setdefault("class", []).append("dark-light")
-        (node, *messages) = super().run()
-        node += nodes.legend("", source)
+        (node, *messages) = Figure.run(self)
+        if isinstance(node, nodes.figure):  # not where the options are wrong: then it is a message
+            node += nodes.legend("", source)
         return [node, *messages]
 
 
 class RunFigure(Shown):
     """A figure whose image is the SVG that a cell of run.ipynb, named by its id, shows."""
 
-    def run(self) -> list[nodes.Node]:
+    def made(self) -> list[nodes.Node]:
         run, _, cell_id = self.arguments[0].partition("::")
-        path = locate(self, run, "run.ipynb")
-        if path is None:
-            return []
+        path = locate(self.env, run, "run.ipynb")
         image = figure_of(json.loads(path.read_text()), cell_id)
-        if image is None or "alt" not in self.options:
-            logger.warning("%s: no figure in cell %r, or no :alt: given", path, cell_id, location=self.get_location())
-            return []
+        if image is None:
+            raise UserError(f"no figure in cell {cell_id!r} of {path}")
         place = path.parent.relative_to(Path(self.env.srcdir) / "results").as_posix()
-        run_link = linked(self, nodes.inline(place, place), anchor(path.parent))
+        run_link = linked(self.env, nodes.inline(place, place), anchor(path.parent))
         source = nodes.paragraph("", "", nodes.Text("From the run "), run_link, nodes.Text("."), classes=["record"])
         return self.show(f"{'-'.join(path.parts[-4:-1])}-{cell_id}", image, source)
 
 
-class Plot(Shown):
-    """A figure of `exon_figures`, drawn from the runs of its grid."""
+class Plot(Shown, GridDirective):
+    """A figure of `exon_book.plots`, drawn from the runs of its grid."""
 
-    def run(self) -> list[nodes.Node]:
+    @property
+    def grids(self) -> str:
+        if self.arguments[0] not in FIGURES:
+            raise UserError("no such plot")
+        return FIGURES[self.arguments[0]][0]
+
+    def made_of(self, runs: list[Path]) -> list[nodes.Node]:
         name = self.arguments[0]
-        if name not in FIGURES or "alt" not in self.options:
-            logger.warning("%s: no such plot, or no :alt: given", name, location=self.get_location())
-            return []
-        grids, draw = FIGURES[name]
-        runs = runs_of(self, grids)
-        if not runs:
-            return []
         image = io.StringIO()
-        with plt.rc_context(plots.STYLE):
-            figure = draw(runs)
-            figure.savefig(image, format="svg", metadata={"Date": None}, bbox_inches="tight")
-            plt.close(figure)
-        return self.show(name, compact(image.getvalue()), origin(self, grids, runs))
+        try:
+            with plt.rc_context(cast(Any, plots.STYLE)):
+                FIGURES[name][1](runs).savefig(image, format="svg", metadata={"Date": None}, bbox_inches="tight")
+        finally:
+            plt.close("all")
+        return self.show(name, compact(image.getvalue()), self.origin(runs))
 
 
 def figure_of(content: dict[str, Any], cell_id: str) -> str | None:

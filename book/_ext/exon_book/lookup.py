@@ -1,55 +1,103 @@
 """Finding the records that a page speaks of, and noting them as what the page depends on."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
-from sphinx.util.docutils import SphinxDirective, SphinxRole
 
+from exon.errors import UserError
 from exon.files import OWN
 from exon.runs import grid, record
 
 logger = logging.getLogger(__name__)
 
+RUNS_PAGE = "book/runs"
 
-def locate(self: "SphinxRole | SphinxDirective", run: str, name: str) -> Path | None:
-    """The file of a stored run, or else of one's own, noted as a dependency of the page; None, with a warning, if neither is."""
-    root, place = Path(self.env.srcdir), run.replace("{profile}", self.config.exon_profile)
+
+def locate(env: BuildEnvironment, run: str, name: str) -> Path:
+    """The file of a stored run, or else of one's own, noted as a dependency of the page.
+
+    Raises:
+        UserError: neither is there.
+    """
+    root, place = Path(env.srcdir), run.replace("{profile}", env.config.exon_profile)
     for folder in ("results", OWN):
         path = root / folder / place / name
-        self.env.note_dependency(str(path))
+        env.note_dependency(str(path))
         if path.is_file():
             return path
-    logger.warning("there is no %s", Path("results", place, name), location=self.get_location())
-    return None
+    raise UserError(f"there is no {Path('results', place, name)}")
+
+
+def runs_of(env: BuildEnvironment, names: str) -> list[Path]:
+    """The folders of finished runs, noted as dependencies of the page.
+
+    Args:
+        names: as in `grid.select`.
+
+    Raises:
+        UserError: none is finished.
+    """
+    root = Path(env.srcdir)
+    for name in _grids(names):
+        env.note_dependency(str(grid.find(name)))
+    for run in declared(names):
+        env.note_dependency(str(root / run.folder / "run.json"))
+    runs = finished(names, root)
+    if not runs:
+        raise UserError(f"no run of the grid {names!r} is finished")
+    return runs
+
+
+@cache
+def declared(names: str) -> tuple[grid.Run, ...]:
+    """`grid.select`, once: a page asks for the same grids many times."""
+    return tuple(grid.select(names))
+
+
+def finished(names: str, root: Path) -> list[Path]:
+    """The folders, below the book's root, of the runs of some grids that have a record."""
+    return [folder for run in declared(names) if ((folder := root / run.folder) / "run.json").is_file()]
+
+
+def unfinished(names: str, root: Path) -> list[str]:
+    """The names of the runs of some grids that have no record."""
+    return [run.name for run in declared(names) if not (root / run.folder / "run.json").is_file()]
+
+
+def _grids(names: str) -> list[str]:
+    return list(dict.fromkeys(name.partition("/")[0] for name in names.split()))
 
 
 def value_of(content: dict[str, Any], name: str) -> Any:
-    """A metric of a record or, where there is none of that name, a setting, or what its provenance says; else None."""
-    return next(
-        (content[part][name] for part in ("metrics", "experiment", "provenance") if name in content[part]), None
-    )
+    """A metric of a record or, where there is none of that name, a setting, or what its provenance says.
+
+    Raises:
+        UserError: it has none of that name.
+    """
+    for part in ("metrics", "experiment", "provenance"):
+        if (value := content[part].get(name)) is not None:
+            return value
+    raise UserError(f"a record has no metric {name!r}")
 
 
-def traced(self: "SphinxRole | SphinxDirective", text: str, source: str, place: str = "") -> nodes.Node:
+def traced(env: BuildEnvironment, text: str, source: str, place: str = "") -> nodes.Node:
     """Text that tells its source when hovered, and leads to it on the page of all runs.
 
     Args:
         place: an anchor of that page; without one it is text alone.
     """
-    said = nodes.abbreviation(text, text, explanation=source, classes=["metric"])
-    return linked(self, said, place) if place else said
+    return linked(env, nodes.abbreviation(text, text, explanation=source, classes=["metric"]), place)
 
 
-RUNS_PAGE = "book/runs"
-
-
-def linked(self: "SphinxRole | SphinxDirective", shown: nodes.Node, place: str) -> nodes.Node:
+def linked(env: BuildEnvironment, shown: nodes.Node, place: str) -> nodes.Node:
     """A node as a link to an anchor of the page of all runs; the node alone without an anchor, or in a book without that page."""
-    if not place or RUNS_PAGE not in self.env.found_docs:
+    if not place or RUNS_PAGE not in env.found_docs:
         return shown
-    page = self.env.app.builder.get_relative_uri(self.env.docname, RUNS_PAGE)
+    page = env.app.builder.get_relative_uri(env.docname, RUNS_PAGE)
     return nodes.reference("", "", shown, internal=True, refuri=f"{page}#{place}")
 
 
@@ -64,52 +112,22 @@ def formatted(value: float, form: str) -> str:
     return format(value, form) + space.replace(" ", "\u00a0") + unit
 
 
-def finished(name: str, root: Path) -> list[Path]:
-    """The folders, below the book's root, of a grid's runs that have a record."""
-    return [folder for run in grid.load(name) if ((folder := root / run.folder) / "run.json").is_file()]
-
-
-def runs_of(self: "SphinxRole | SphinxDirective", names: str) -> list[Path]:
-    """The folders of finished runs, noted as dependencies of the page; a warning if there is none.
-
-    Args:
-        names: grids separated by spaces; a slash and a pattern after a name choose some of its runs: "beta/*_seed-1".
-    """
-    root = Path(self.env.srcdir)
-    runs = []
-    for name, pattern in _grids(names):
-        self.env.note_dependency(str(grid.find(name)))
-        for run in grid.load(name):
-            self.env.note_dependency(str(root / run.folder / "run.json"))
-        runs += [run for run in finished(name, root) if run.match(pattern)]
-    if not runs:
-        logger.warning("no run of the grid %r is finished", names, location=self.get_location())
-    return runs
-
-
-def origin(self: SphinxDirective, names: str, done: list[Path]) -> nodes.paragraph:
+def origin(env: BuildEnvironment, names: str, done: list[Path]) -> nodes.paragraph:
     """Which runs of which grids a figure or table was made from, and the commands that run them again."""
-    declared = [run for name, pattern in _grids(names) for run in grid.load(name) if run.folder.match(pattern)]
+    runs, grids = declared(names), _grids(names)
     epochs = sorted({record.experiment_of(run).epochs for run in done})
-    chosen = list(dict.fromkeys(name for name, _ in _grids(names)))
-    grids = f"of the grid{'s' * (len(chosen) > 1)} {' and '.join(chosen)}"
-    if len(declared) == 1:
-        which = f"the run {done[0].name} {grids}"
+    of = f"of the grid{'s' * (len(grids) > 1)} {' and '.join(grids)}"
+    if len(runs) == 1:
+        which = f"the run {done[0].name} {of}"
     else:
-        which = f"{'all' if len(done) == len(declared) else f'{len(done)} of'} {len(declared)} runs {grids}"
-    scale = f": profile {declared[0].experiment.profile}, {'/'.join(map(str, epochs))} epochs. Again: "
-    runs = linked(self, nodes.inline(which, which), anchor(done[0]))
-    paragraph = nodes.paragraph("", "", nodes.Text("From "), runs, nodes.Text(scale), classes=["record"])
-    for name in chosen:
+        which = f"{'all' if len(done) == len(runs) else f'{len(done)} of'} {len(runs)} runs {of}"
+    scale = f": profile {runs[0].experiment.profile}, {'/'.join(map(str, epochs))} epochs. Again: "
+    link = linked(env, nodes.inline(which, which), anchor(done[0]))
+    paragraph = nodes.paragraph("", "", nodes.Text("From "), link, nodes.Text(scale), classes=["record"])
+    for name in grids:
         command = f"python -m exon sweep {name}"
         paragraph += [nodes.literal(command, command), nodes.Text(" ")]
     return paragraph
-
-
-def _grids(names: str) -> list[tuple[str, str]]:
-    """Pairs of a grid and a pattern of its runs' names."""
-    parts = (name.partition("/") for name in names.split())
-    return [(name, pattern or "*") for name, _, pattern in parts]
 
 
 def is_own(folder: Path) -> bool:

@@ -36,20 +36,17 @@ def codes(run: Path) -> tuple[Tensor, Tensor, GaussianMixturePrior]:
 
 
 def mnist_latent(runs: list[Path]) -> Figure:
-    panels = {}
-    for beta, run in by_beta(runs).items():
-        if beta in PANELS:
-            panels[rf"$\beta = {beta:g}$"] = codes(run)
-    return compare.latent_panels(panels, limit=24)
+    chosen = by_beta(runs)
+    return compare.latent_panels({rf"$\beta = {beta:g}$": codes(chosen[beta]) for beta in PANELS}, limit=24)
 
 
 @torch.no_grad()
 def mnist_grids(runs: list[Path]) -> Figure:
-    panels = {}
-    for beta, run in by_beta(runs).items():
-        if beta in PANELS:
-            model = checkpoint.load_weights(record.experiment_of(run), run / "model.safetensors")
-            panels[rf"$\beta = {beta:g}$"] = model.decode(explain.grid(limit=15, step=2.5))
+    chosen, panels = by_beta(runs), {}
+    for beta in PANELS:
+        run = chosen[beta]
+        model = checkpoint.load_weights(record.experiment_of(run), run / "model.safetensors")
+        panels[rf"$\beta = {beta:g}$"] = model.decode(explain.grid(limit=15, step=2.5))
     return compare.grid_panels(panels, limit=15)
 
 
@@ -146,7 +143,7 @@ def _cells(runs: list[Path]) -> dict[str, Path]:
     """title -> the run of seed 1, in the order of the ablation's cells."""
     experiments = {run: record.experiment_of(run) for run in runs}
     cells = {(e.use_cross_entropy, e.use_kl): run for run, e in experiments.items() if e.seed == 1}
-    return {title: cells[cell] for cell, title in CELLS.items() if cell in cells}
+    return {title: cells[cell] for cell, title in CELLS.items()}
 
 
 def ablation_latent(runs: list[Path]) -> Figure:

@@ -1,92 +1,86 @@
 """Roles: numbers inside a sentence, each with the record that it is read from."""
 
-import json
 import statistics
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from docutils import nodes
-from sphinx.util.docutils import SphinxRole
 
+from exon.errors import UserError
 from exon.evaluation import reference
 from exon.evaluation.claims import CLAIMS, FAILS, UNKNOWN, check
-from exon.runs import grid, record
-from exon_book.lookup import anchor, formatted, locate, logger, runs_of, traced, value_of
+from exon.runs import record
+from exon_book.lookup import anchor, declared, formatted, locate, logger, runs_of, traced, value_of
+from exon_book.reading import RecordRole
 
 
-class MetricRole(SphinxRole):
-    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+class MetricRole(RecordRole):
+    def node(self) -> nodes.Node:
         run, _, key = self.text.partition("::")
         key, _, form = key.partition(":")
-        path = locate(self, run, "run.json")
-        if path is None:
-            return [], []
-        content: Any = json.loads(path.read_text())
-        value = value_of(content, key)
-        if value is None:
-            logger.warning("%s has no metric %r", path, key, location=self.get_location())
-            return [], []
+        path = locate(self.env, run, "run.json")
+        value = value_of(record.read(path.parent), key)
         source = f"{key} in {path.relative_to(self.env.srcdir).as_posix()}"
-        return [traced(self, formatted(value, form), source, anchor(path.parent))], []
+        return traced(self.env, formatted(value, form), source, anchor(path.parent))
 
 
-class AuthorsRole(SphinxRole):
-    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+class AuthorsRole(RecordRole):
+    def node(self) -> nodes.Node:
         run, _, column = self.text.partition("::")
-        path = locate(self, run, "run.json")
-        if path is None:
-            return [], []
-        experiment = record.experiment_of(path.parent)
+        experiment = record.experiment_of(locate(self.env, run, "run.json").parent)
         authors = reference.curve(experiment)
         if authors is None or experiment.epochs > len(authors):
-            return [nodes.Text("none with these settings")], []
+            return nodes.Text("none with these settings")
         column, _, form = column.partition(":")
         value = authors.set_index("epoch")[column][experiment.epochs]
         source = f"{column} after {experiment.epochs} epochs, from results/reference/curves_{experiment.dataset}.csv"
-        return [traced(self, formatted(value, form), source)], []
+        return traced(self.env, formatted(value, form), source)
 
 
-class PaperRole(SphinxRole):
-    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+class PaperRole(RecordRole):
+    def node(self) -> nodes.Node:
         dataset, beta, column = self.text.split()
         metric, _, form = column.partition(":")
-        paper = reference.table("paper")
-        chosen = paper[(paper["dataset"] == dataset) & (paper["beta"] == float(beta)) & (paper["metric"] == metric)]
+        table = reference.paper(dataset)
+        chosen = table[(table["beta"] == float(beta)) & (table["metric"] == metric)]
         if len(chosen) != 1:
-            logger.warning("%s: the paper's table has no such number", self.text, location=self.get_location())
-            return [], []
-        (row,) = chosen.itertuples()
-        source = f"{metric} at beta {row.beta:g}, n = {row.n}, from results/reference/paper.csv"
-        return [traced(self, formatted(row.value, form), source)], []
+            raise UserError("the paper's table has no such number")
+        row = chosen.iloc[0]
+        source = f"{metric} at beta {row['beta']:g}, n = {row['n']}, from results/reference/paper.csv"
+        return traced(self.env, formatted(row["value"], form), source)
 
 
-STATISTICS = {"min": min, "max": max, "mean": statistics.mean, "sd": statistics.stdev, "n": len}
+STATISTICS: dict[str, Callable[[list[float]], float]] = {
+    "min": min,
+    "max": max,
+    "mean": statistics.mean,
+    "sd": statistics.stdev,
+    "n": len,
+}
 
 
-class OverRole(SphinxRole):
-    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+class OverRole(RecordRole):
+    def node(self) -> nodes.Node:
         statistic, _, rest = self.text.partition(" ")
         names, _, key = rest.partition("::")
         key, _, form = key.partition(":")
-        runs = runs_of(self, names)
+        runs = runs_of(self.env, names)
         values = [value_of(record.read(run), key) for run in runs]
-        if statistic not in STATISTICS or None in values or len(values) < (2 if statistic == "sd" else 1):
-            logger.warning("%s over %d runs: no such number", self.text, len(values), location=self.get_location())
-            return [], []
+        if statistic == "sd" and len(values) < 2:
+            raise UserError("one run has no standard deviation")
         source = f"{statistic} of {key} over {', '.join(run.name for run in runs)}"
-        return [traced(self, formatted(STATISTICS[statistic](values), form), source, anchor(runs[0]))], []
+        return traced(self.env, formatted(STATISTICS[statistic](values), form), source, anchor(runs[0]))
 
 
-class ClaimRole(SphinxRole):
-    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+class ClaimRole(RecordRole):
+    def node(self) -> nodes.Node:
         text, _, name = self.text.rstrip(">").rpartition(" <")
         if name not in CLAIMS:
-            logger.warning("there is no claim %r", name, location=self.get_location())
-            return [], []
+            raise UserError(f"there is no claim {name!r}")
         claim = CLAIMS[name]
-        runs = runs_of(self, claim.runs)
+        runs = runs_of(self.env, claim.runs)
         root = Path(self.env.srcdir)
-        finding = check(claim, [root / run.folder for run in grid.select(claim.runs)])
+        finding = check(claim, [root / run.folder for run in declared(claim.runs)])
         if finding.verdict == FAILS:
             logger.warning("the claim %r does not hold any more", name, location=self.get_location())
         if finding.verdict == UNKNOWN:
@@ -95,4 +89,4 @@ class ClaimRole(SphinxRole):
             f"{claim.sentence} ({finding.numbers_as_text()}) "
             f"Checked against the runs of the grid {claim.runs} whenever this page is built."
         )
-        return [traced(self, text, source, anchor(runs[0]) if runs else "")], []
+        return traced(self.env, text, source, anchor(runs[0]))

@@ -5,7 +5,10 @@ import re
 from pathlib import Path
 
 from sphinx.application import Sphinx
+from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.config import Config
+
+from exon_book.lookup import logger
 
 
 def publish(app: Sphinx) -> None:
@@ -29,7 +32,7 @@ MENDED = {
 
 def name_controls(app: Sphinx, exception: Exception | None) -> None:
     """Mend the accessibility of every page that was written."""
-    if exception or app.builder.name != "html":
+    if exception or not isinstance(app.builder, StandaloneHTMLBuilder) or app.builder.name != "html":
         return
     for docname in app.env.found_docs:
         path = Path(app.builder.get_outfilename(docname))
@@ -40,10 +43,14 @@ def name_controls(app: Sphinx, exception: Exception | None) -> None:
 
 
 ICON = re.compile(r'"?([\w-]+)"?:\[\d+,\d+,\[([^\]]*)\],"[0-9a-f]+",(?:"[^"]*"|\[[^\]]*\])\],?')
+LARGEST = 150_000  # bytes of the library with the icons that are used, where the pattern fits
 
 
 def trim_icons(app: Sphinx, exception: Exception | None) -> None:
-    """Leave in the theme's Font Awesome the icons that the site uses: of two thousand, a megabyte and a half on every page."""
+    """Leave in the theme's Font Awesome the icons that the site uses: of two thousand, a megabyte and a half on every page.
+
+    The library is minified JavaScript; a warning says when its form has changed, so that the pattern no longer finds the icons.
+    """
     site = Path(app.outdir)
     library = site / "_static" / "scripts" / "fontawesome.js"
     if exception or app.builder.name != "html" or not library.exists():
@@ -55,4 +62,7 @@ def trim_icons(app: Sphinx, exception: Exception | None) -> None:
         names = {match[1], *re.findall(r'"([^"]+)"', match[2])}
         return match[0] if names & used else ""
 
-    library.write_text(ICON.sub(keep, library.read_text(encoding="utf-8")), encoding="utf-8")
+    trimmed = ICON.sub(keep, library.read_text(encoding="utf-8"))
+    library.write_text(trimmed, encoding="utf-8")
+    if len(trimmed) > LARGEST:
+        logger.warning("%s still has %d bytes: its icons are not where they were", library.name, len(trimmed))

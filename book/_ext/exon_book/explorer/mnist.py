@@ -1,22 +1,17 @@
-"""What the page "Explore" runs in the browser: the decoders and classifiers of stored runs, and where test images lie.
+"""What the page "Explore" runs in the browser: the decoders and classifiers of stored runs, and where test images lie."""
 
-The decoder is written as it is, in 32-bit floats. The classifier, whose batch normalisation is folded into the layers before
-it, is written as 16-bit integers, each row of a weight matrix with its own scale (weight = integer * scale).
-`manifest.json` names every tensor's place in the run's file.
-"""
-
-import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from sphinx.application import Sphinx
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from exon.errors import UserError
 from exon.model import EXoN
 from exon.runs import checkpoint, record
+from exon_book.explorer.packing import Packing
 from exon_book.lookup import finished
 from exon_book.plots import by_beta
 
@@ -24,89 +19,48 @@ POINTS = 2000  # test images on the map
 CODE_UNIT = 1 / 512  # of the stored coordinates
 
 
-def layers(model: EXoN) -> dict[str, list[nn.Module]]:
-    """The layers with weights, in order: the decoder's, and the classifier's with their batch normalisation folded in."""
-    blocks = [fuse_conv_bn_eval(block.conv, block.norm) for block in model.classifier.blocks]
-    dense, norm, _, last = model.classifier.head
-    return {
-        "decoder": [layer for layer in model.decoder if isinstance(layer, nn.Linear)],
-        "classifier": [*blocks, fuse_linear_bn_eval(dense, norm), last],
-    }
+def files(root: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name and content of a file for each run of the grid `beta` that keeps its weights, and of the list of them all.
+
+    Raises:
+        UserError: there is no such run, or one without its arrays.
+    """
+    chosen = [run for run in by_beta(finished("beta", root)).values() if (run / "model.safetensors").exists()]
+    if not chosen:
+        raise UserError("no run of the grid 'beta' with its weights is finished.")
+    entries = []
+    for run in chosen:
+        content = export(run)
+        entries.append({"file": f"mnist-beta-{content['beta']:g}", "beta": content["beta"]})
+        yield entries[-1]["file"], content
+    prior = record.experiment_of(chosen[0]).build_prior()
+    radius = 2 * prior.variances[0, 0].sqrt().item()
+    yield "mnist", {"centers": prior.means.tolist(), "radius": radius, "runs": entries}
 
 
-def quantize(weight: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """(rows, ...) -> the scale of each row, float32, and round(weight / scale), int16 (rows, columns)."""
-    flat = weight.detach().reshape(len(weight), -1).double().numpy()
-    scale = (np.abs(flat).max(1) / 32767).clip(1e-12).astype(np.float32)
-    return scale, np.rint(flat / scale[:, None].astype(np.float64)).astype(np.int16)
-
-
-def pack(arrays: list[np.ndarray]) -> tuple[bytes, list[int]]:
-    """All arrays in one string of bytes, each at a multiple of four; also where each begins."""
-    content, offsets = b"", []
-    for array in arrays:
-        offsets.append(len(content))
-        content += array.tobytes()
-        content += bytes(-len(content) % 4)
-    return content, offsets
-
-
-def export(run: Path) -> tuple[bytes, dict[str, Any]]:
-    """The file of one run, and its entry in the manifest."""
+def export(run: Path) -> dict[str, Any]:
+    """The content of one run's file."""
     experiment = record.experiment_of(run)
     model = checkpoint.load_weights(experiment, run / "model.safetensors")
-    arrays, places = [], {}
-    for network, modules in layers(model).items():
-        places[network] = []
-        for module in modules:
-            place: dict[str, Any] = {"shape": list(module.weight.shape)}
-            tensors = {"weight": module.weight.detach().numpy(), "bias": module.bias.detach().numpy()}
-            if network == "classifier":
-                tensors["scale"], tensors["weight"] = quantize(module.weight)
-            for name, tensor in tensors.items():
-                place[name] = len(arrays)
-                arrays.append(tensor)
-            places[network].append(place)
-    codes = record.arrays(run)
-    z = (codes["z"][:POINTS].float() / CODE_UNIT).round().clamp(-32768, 32767).numpy().astype(np.int16)
-    first = len(arrays)
-    arrays += [z, codes["labels"][:POINTS].numpy()]
-    content, offsets = pack(arrays)
-    for place in (place for network in places.values() for place in network):
-        place |= {name: offsets[index] for name, index in place.items() if name != "shape"}
-    entry = {
+    stored = record.arrays(run)
+    packing = Packing()
+    z = (stored["z"][:POINTS].float() / CODE_UNIT).round().clamp(-32768, 32767).numpy().astype(np.int16)
+    return {
         "beta": experiment.beta,
         "run": run.as_posix().split("results/", 1)[1],
-        "count": len(z),
-        "codes": offsets[first],
-        "labels": offsets[first + 1],
-        **places,
-    }
-    return content, entry
-
-
-@torch.no_grad()
-def write(app: Sphinx, exception: Exception | None) -> None:
-    """Write the files of all runs of the grid `beta` that keep their weights, below the site's explorer/."""
-    if exception or app.builder.name != "html":
-        return
-    folder = Path(app.outdir) / "explorer"
-    folder.mkdir(exist_ok=True)
-    runs = by_beta(finished("beta", Path(app.srcdir)))
-    chosen = {beta: run for beta, run in runs.items() if (run / "model.safetensors").exists()}
-    entries = []
-    for beta, run in chosen.items():
-        content, entry = export(run)
-        name = f"beta-{beta:g}.bin"
-        (folder / name).write_bytes(content)
-        entries.append({"file": name, **entry})
-    if not entries:
-        return
-    prior = record.experiment_of(chosen[entries[0]["beta"]]).build_prior()
-    manifest = {
         "unit": CODE_UNIT,
-        "centers": prior.means.tolist(),
-        "radius": 2 * prior.variances[0, 0].sqrt().item(),
-        "runs": entries,
+        "count": len(z),
+        "codes": packing.add(z),
+        "labels": packing.add(stored["labels"][:POINTS].numpy()),
+        "decoder": [packing.add_layer(layer) for layer in model.decoder.children() if isinstance(layer, nn.Linear)],
+        "classifier": [packing.add_layer(layer) for layer in classifier_layers(model)],
+        "data": packing.text(),
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def classifier_layers(model: EXoN) -> list[nn.Linear | nn.Conv2d]:
+    """The classifier's layers with weights, in order, with their batch normalisation folded in."""
+    modules: Any = model.classifier
+    blocks = [fuse_conv_bn_eval(block.conv, block.norm) for block in modules.blocks]
+    dense, norm, _, last = modules.head
+    return [*blocks, fuse_linear_bn_eval(dense, norm), last]

@@ -1,15 +1,14 @@
 """The ablation's tables: outcomes in each cell of the design, and the effects of its two factors."""
 
-import math
+from pathlib import Path
 
 import pandas as pd
 from docutils import nodes
-from sphinx.util.docutils import SphinxDirective
 
 from exon.errors import UserError
 from exon.evaluation.effects import effects
 from exon.evaluation.tables import CELLS, FACTORS, outcomes
-from exon_book.lookup import logger, origin, runs_of
+from exon_book.reading import GridDirective
 from exon_book.tables import number, table, with_spread
 
 # Those of both data sets, then those of CIFAR-10 alone; a table has the rows that its runs measured.
@@ -39,46 +38,34 @@ def _of(measured: pd.DataFrame) -> list[tuple[str, tuple[str, str]]]:
     return [(metric, shown) for metric, shown in OUTCOMES.items() if metric in measured]
 
 
-class Cells(SphinxDirective):
+class Cells(GridDirective):
     """{cells} GRID: each outcome in the four cells, mean and standard deviation over the seeds."""
 
-    required_arguments = 1
-    final_argument_whitespace = True
-
-    def run(self) -> list[nodes.Node]:
-        runs = runs_of(self, self.arguments[0])
-        if not runs:
-            return []
+    def made_of(self, runs: list[Path]) -> list[nodes.Node]:
         measured = outcomes(runs)
         cells = measured.groupby(list(FACTORS))
         counts = cells.size()
-        heads = ["outcome", *(f"{name} (n = {counts.get(cell, 0)})" for cell, name in CELLS.items())]
+        if empty := [name for cell, name in CELLS.items() if cell not in counts]:
+            raise UserError(f"no run of the cell {' and none of '.join(map(repr, empty))} is finished")
+        heads = ["outcome", *(f"{name} (n = {counts[cell]})" for cell, name in CELLS.items())]
         rows = []
         for metric, (title, form) in _of(measured):
             mean, sd = cells[metric].mean(), cells[metric].std()
-            shown = [with_spread(mean.get(cell), sd.get(cell, math.nan), form) for cell in CELLS]
-            rows.append([title, *shown])
-        return [table(heads, rows), origin(self, self.arguments[0], runs)]
+            rows.append([title, *(with_spread(mean[cell], sd[cell], form) for cell in CELLS)])
+        return [table(heads, rows), self.origin(runs)]
 
 
-class Effects(SphinxDirective):
+class Effects(GridDirective):
     """{effects} GRID: what each factor changes in each outcome, with 95 % intervals."""
 
-    required_arguments = 1
-
-    def run(self) -> list[nodes.Node]:
-        runs = runs_of(self, self.arguments[0])
-        measured = outcomes(runs) if runs else pd.DataFrame()
+    def made_of(self, runs: list[Path]) -> list[nodes.Node]:
+        measured = outcomes(runs)
         rows = []
-        try:
-            for metric, (title, form) in _of(measured):
-                fit = effects(measured, *FACTORS, metric)
-                shown = [
-                    f"{number(effect, '+' + form)} [{number(low, '+' + form)}, {number(high, '+' + form)}]"
-                    for effect, low, high in fit.to_numpy()
-                ]
-                rows.append([title, *shown])
-        except (UserError, KeyError) as error:
-            logger.warning("%s: no effects: %s", self.arguments[0], error, location=self.get_location())
-            return []
-        return [table(["outcome", "cross-entropy", "KL", "interaction"], rows), origin(self, self.arguments[0], runs)]
+        for metric, (title, form) in _of(measured):
+            fit = effects(measured, *FACTORS, metric)
+            shown = [
+                f"{number(effect, '+' + form)} [{number(low, '+' + form)}, {number(high, '+' + form)}]"
+                for effect, low, high in fit.to_numpy()
+            ]
+            rows.append([title, *shown])
+        return [table(["outcome", "cross-entropy", "KL", "interaction"], rows), self.origin(runs)]

@@ -1,13 +1,15 @@
 """The ledger: every number of the paper's table beside the one found here, misses included."""
 
+from pathlib import Path
+
 import pandas as pd
 from docutils import nodes
-from sphinx.util.docutils import SphinxDirective
 
+from exon.errors import UserError
 from exon.evaluation import reference
 from exon.evaluation.tables import metrics_of
 from exon.runs import record
-from exon_book.lookup import logger, origin, runs_of
+from exon_book.reading import GridDirective
 from exon_book.tables import number, table, with_spread
 from exon_book.tables.trials import authors_error_at, steps_of
 
@@ -25,23 +27,28 @@ HEADS = (
 )
 
 
-class Ledger(SphinxDirective):
+class Ledger(GridDirective):
     """{ledger} GRID::METRIC: a table over beta; the spread is the standard deviation over seeds where there are several."""
 
-    required_arguments = 1
+    @property
+    def grids(self) -> str:
+        return self.arguments[0].partition("::")[0]
 
-    def run(self) -> list[nodes.Node]:
-        name, _, metric = self.arguments[0].partition("::")
-        runs = runs_of(self, name)
-        if metric not in FORMS or not runs:
-            logger.warning("%s: no such ledger", self.arguments[0], location=self.get_location())
-            return []
+    def made_of(self, runs: list[Path]) -> list[nodes.Node]:
+        metric = self.arguments[0].partition("::")[2]
+        if metric not in FORMS:
+            raise UserError(f"no such ledger: give one of {', '.join(FORMS)}")
         experiments = [record.experiment_of(run) for run in runs]
-        if experiments[0].dataset == "cifar10":
-            rows = cifar10_ledger(metrics_of(runs), metric, max(map(steps_of, experiments)))
-            return [table(HEADS_CIFAR10, rows), origin(self, name, runs)]
-        rows = ledger(metrics_of(runs), metric, max(experiment.epochs for experiment in experiments))
-        return [table(HEADS, rows), origin(self, name, runs)]
+        dataset = experiments[0].dataset
+        metrics = metrics_of(runs).query("metric == @metric")
+        paper = reference.paper(dataset).query("metric == @metric")
+        for beta in sorted(set(metrics["beta"]) - set(paper["beta"])):
+            self.warn(f"the paper's table of {dataset} has no beta {beta:g}")
+        if dataset == "cifar10":
+            rows = cifar10_ledger(metrics, metric, max(map(steps_of, experiments)))
+            return [table(HEADS_CIFAR10, rows), self.origin(runs)]
+        rows = ledger(metrics, metric, max(experiment.epochs for experiment in experiments))
+        return [table(HEADS, rows), self.origin(runs)]
 
 
 def ledger(metrics: pd.DataFrame, metric: str, epochs: int) -> list[list[str]]:
@@ -50,20 +57,19 @@ def ledger(metrics: pd.DataFrame, metric: str, epochs: int) -> list[list[str]]:
     The only spread there is comes from the beta that was run with several seeds; differences at every beta are measured by it.
     """
     form = FORMS[metric]
-    here = metrics[metrics["metric"] == metric].groupby("beta")["value"].agg(["mean", "std", "count"])
+    here = _by_beta(metrics)
     spread = here["std"].max()
-    betas = here.index.tolist()
-    early = _series(reference.at_epoch(epochs, betas), metric)
+    early = _series(reference.at_epoch(epochs, here.index.tolist()), metric)
     late = _series(reference.paper(), metric)
     rows = []
-    for beta, (mean, sd, count) in here.iterrows():
+    for beta, mean, sd, count in zip(here.index.tolist(), here["mean"], here["std"], here["count"], strict=True):
         gap = mean - early[beta] if beta in early else None
         within = "–" if gap is None or pd.isna(spread) else "yes" if abs(gap) <= 2 * spread else "no"
         rows.append(
             [
                 f"{beta:g}",
                 with_spread(mean, sd, form),
-                str(int(count)),
+                str(count),
                 number(early.get(beta), form),
                 number(gap, "+" + form),
                 number(late.get(beta), form),
@@ -77,24 +83,29 @@ def ledger(metrics: pd.DataFrame, metric: str, epochs: int) -> list[list[str]]:
 def cifar10_ledger(metrics: pd.DataFrame, metric: str, steps: int) -> list[list[str]]:
     """The rows of the table, as text: the authors ran each beta five times, and their curves hold the test error alone."""
     form = FORMS[metric]
-    here = metrics[metrics["metric"] == metric].groupby("beta")["value"].agg(["mean", "std", "count"])
-    paper = reference.paper("cifar10").query("metric == @metric").set_index("beta")
+    here = _by_beta(metrics)
+    known = reference.paper("cifar10").query("metric == @metric").set_index("beta")
+    paper = known.reindex(here.index)
     rows = []
-    for beta, (mean, sd, count) in here.iterrows():
+    for beta, mean, sd, count in zip(here.index.tolist(), here["mean"], here["std"], here["count"], strict=True):
         theirs = paper.loc[beta]
-        early = authors_error_at(beta, steps) if metric == "test_error_pct" else None
+        in_curves = metric == "test_error_pct" and beta in known.index
         rows.append(
             [
                 f"{beta:g}",
                 with_spread(mean, sd, form),
-                str(int(count)),
-                number(early, form),
+                str(count),
+                number(authors_error_at(beta, steps) if in_curves else None, form),
                 with_spread(theirs["value"], theirs["sd"], form),
-                str(int(theirs["n"])),
+                number(theirs["n"], ".0f"),
                 number(mean - theirs["value"], "+" + form),
             ]
         )
     return rows
+
+
+def _by_beta(metrics: pd.DataFrame) -> pd.DataFrame:
+    return metrics.groupby("beta")["value"].agg(["mean", "std", "count"])
 
 
 def _series(table: pd.DataFrame, metric: str) -> dict[float, float]:

@@ -1,14 +1,16 @@
 """The comparison's tables: error rates that others published, and the time an epoch takes."""
 
+from pathlib import Path
+
 import pandas as pd
 from docutils import nodes
 from docutils.statemachine import StringList
-from sphinx.util.docutils import SphinxDirective
 
 from exon.evaluation import reference
 from exon.runs import record
 from exon.runs.processor import words
-from exon_book.lookup import anchor, linked, runs_of
+from exon_book.lookup import anchor, linked
+from exon_book.reading import GridDirective, RecordDirective
 from exon_book.tables import number, table, with_spread
 
 OURS = (
@@ -18,32 +20,29 @@ OURS = (
 )
 
 
-class Methods(SphinxDirective):
+class Methods(RecordDirective):
     """{methods}: test errors from results/reference/methods.csv, ours first, each with its source."""
 
-    def run(self) -> list[nodes.Node]:
+    def made(self) -> list[nodes.Node]:
         lines = [
             "| method | kind | MNIST, 100 labels | CIFAR-10, 4,000 labels | source |",
             "| --- | --- | --- | --- | --- |",
             OURS,
         ]
-        for row in reference.table("methods").itertuples():
-            cited = f"{{cite:t}}`{row.key}`" + (f" {row.note}" if isinstance(row.note, str) else "")
-            mnist = with_spread(row.mnist_100_error_pct, row.mnist_100_sd, ".2f")
-            cifar10 = with_spread(row.cifar10_4000_error_pct, row.cifar10_4000_sd, ".2f")
-            lines.append(f"| {row.method} | {row.kind} | {mnist} | {cifar10} | {cited} |")
+        for _, row in reference.table("methods").iterrows():
+            cited = f"{{cite:t}}`{row['key']}`" + (f" {row['note']}" if isinstance(row["note"], str) else "")
+            mnist = with_spread(row["mnist_100_error_pct"], row["mnist_100_sd"], ".2f")
+            cifar10 = with_spread(row["cifar10_4000_error_pct"], row["cifar10_4000_sd"], ".2f")
+            lines.append(f"| {row['method']} | {row['kind']} | {mnist} | {cifar10} | {cited} |")
         parent = nodes.container(classes=["record"])
         self.state.nested_parse(StringList(lines, source=self.env.docname), self.content_offset, parent)
         return [parent]
 
 
-class Speed(SphinxDirective):
+class Speed(GridDirective):
     """{speed} GRID: seconds of an epoch in the runs of a grid, and in the authors' logs."""
 
-    required_arguments = 1
-
-    def run(self) -> list[nodes.Node]:
-        runs = runs_of(self, self.arguments[0])
+    def made_of(self, runs: list[Path]) -> list[nodes.Node]:
         contents = [record.read(run) for run in runs]
         seconds = pd.Series([c["metrics"]["seconds"] / c["experiment"]["epochs"] for c in contents])
         origin = record.training_provenance(contents[0])
@@ -55,9 +54,9 @@ class Speed(SphinxDirective):
         ]
         theirs = reference.table("speed").set_index("dataset").loc[contents[0]["experiment"]["dataset"]]
         rows = [here, ["the authors", number(theirs["seconds_per_epoch"], ".0f"), theirs["hardware"]]]
-        shown = nodes.inline("", f"{len(runs)} runs of the grid {self.arguments[0]}")
+        shown = nodes.inline("", f"{len(runs)} runs of the grid {self.grids}")
         source = nodes.paragraph(
-            "", "", nodes.Text("Median and range over "), linked(self, shown, anchor(runs[0])), classes=["record"]
+            "", "", nodes.Text("Median and range over "), linked(self.env, shown, anchor(runs[0])), classes=["record"]
         )
         source += nodes.Text(f"; the authors' from {theirs['source']}.")
         return [table(("code", "seconds an epoch", "hardware"), rows, kind="record"), source]

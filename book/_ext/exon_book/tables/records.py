@@ -7,10 +7,11 @@ from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
 
+from exon.errors import UserError
 from exon.runs import record
 from exon_book.lookup import RUNS_PAGE, anchor, logger
+from exon_book.reading import RecordDirective
 from exon_book.tables import number, table
 
 PROFILES = ("quick", "cpu", "paper")  # smoke runs say nothing
@@ -30,27 +31,27 @@ def _by_numbers(path: Path) -> list[str | float]:
     return [float(part) if index % 2 else part for index, part in enumerate(parts)]
 
 
-class Runs(SphinxDirective):
+class Runs(RecordDirective):
     """{runs} NOTEBOOK: a row for each run, with its scale and origin, its record, and its notebook: a page, or the file."""
 
     required_arguments = 1
 
-    def run(self) -> list[nodes.Node]:
+    def made(self) -> list[nodes.Node]:
         self.env.note_reread()
         root = Path(self.env.srcdir)
         runs = records(root, self.arguments[0])
         if not runs:
-            logger.warning("there is no run of %r", self.arguments[0], location=self.get_location())
-            return []
+            raise UserError("there is no such run")
         result = table(HEADS, [_row(run) for run in runs])
         result["classes"].append("runs")
         for row, run in zip(list(result.findall(nodes.row))[1:], runs, strict=True):
+            first, *_, last = row.findall(nodes.entry)
             row["ids"].append(anchor(run))
             place = run.relative_to(root).as_posix()
             files = f"../records/{place.removeprefix('results/')}"
             page = f"../{place}/run.html" if f"{place}/run" in self.env.found_docs else f"{files}/run.ipynb"
-            _link(row.children[0], run.name, f"{files}/run.json")
-            _link(row.children[-1], "notebook", page)
+            _link(first, run.name, f"{files}/run.json")
+            _link(last, "notebook", page)
         return [result]
 
 
@@ -59,10 +60,10 @@ def _link(cell: nodes.entry, text: str, uri: str) -> None:
     cell += nodes.paragraph("", "", nodes.reference("", text, internal=True, refuri=uri))
 
 
-class Judges(SphinxDirective):
+class Judges(RecordDirective):
     """{judges}: a row for each independent classifier that judges decoded images."""
 
-    def run(self) -> list[nodes.Node]:
+    def made(self) -> list[nodes.Node]:
         rows = []
         for path in sorted((Path(self.env.srcdir) / "results" / "judge").glob("*/judge.json")):
             self.env.note_dependency(str(path))
@@ -78,6 +79,8 @@ class Judges(SphinxDirective):
                     origin["commit"][:7],
                 ]
             )
+        if not rows:
+            raise UserError("there is no judge in results/judge")
         return [table(("data", "width", "epochs", "test error (%)", "trained", "code"), rows)]
 
 
@@ -105,4 +108,7 @@ def copy_records(app: Sphinx, exception: Exception | None) -> None:
         target = Path(app.outdir) / "records" / run.relative_to(root / "results")
         target.mkdir(parents=True, exist_ok=True)
         for name in FILES:
-            shutil.copyfile(run / name, target / name)
+            if (run / name).is_file():
+                shutil.copyfile(run / name, target / name)
+            else:
+                logger.warning("there is no %s", (run / name).relative_to(root), location=RUNS_PAGE)

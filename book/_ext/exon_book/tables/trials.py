@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 from docutils import nodes
-from sphinx.util.docutils import SphinxDirective
 
+from exon.errors import UserError
 from exon.evaluation import reference
 from exon.experiment import Experiment
 from exon.runs import record
-from exon_book.lookup import origin, runs_of
+from exon_book.reading import GridDirective
 from exon_book.tables import number, table
 
 TRAINING_IMAGES = 50_000
@@ -23,16 +23,21 @@ def steps_of(experiment: Experiment) -> int:
 
 
 def authors_by_step(beta: float) -> pd.DataFrame:
-    """The authors' test curve at a beta, the mean of their runs: columns step and those of `reference.curve`."""
+    """The authors' test curve at a beta, the mean of their runs: columns step and those of `reference.curve`.
+
+    Raises:
+        UserError: they ran no such beta.
+    """
     curve = reference.curve(Experiment.create(dataset="cifar10", profile="paper", beta=beta))
-    assert curve is not None, f"the authors ran no beta {beta}"
+    if curve is None:
+        raise UserError(f"the authors ran no beta {beta:g} on CIFAR-10")
     return curve.assign(step=curve["epoch"] * AUTHORS_STEPS)
 
 
 def authors_error_at(beta: float, steps: int) -> float:
     """Their test error in percent after the epoch of theirs that ends nearest to a step."""
     curve = authors_by_step(beta)
-    return float(curve["test_error_pct"][(curve["step"] - steps).abs().idxmin()])
+    return float(curve["test_error_pct"].iloc[(curve["step"] - steps).abs().argmin()])
 
 
 def curves(runs: list[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -44,14 +49,10 @@ def curves(runs: list[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
     return here, authors[authors["step"] <= here["step"].max() + AUTHORS_STEPS]
 
 
-class Trials(SphinxDirective):
+class Trials(GridDirective):
     """{trials} GRID: the settings of each run of a grid and its error on the validation images, lowest first."""
 
-    required_arguments = 1
-    final_argument_whitespace = True
-
-    def run(self) -> list[nodes.Node]:
-        runs = runs_of(self, self.arguments[0])
+    def made_of(self, runs: list[Path]) -> list[nodes.Node]:
         contents = sorted((record.read(run) for run in runs), key=lambda c: c["metrics"]["validation_error_pct"])
         rows = []
         for content in contents:
@@ -63,4 +64,4 @@ class Trials(SphinxDirective):
             rows.append(
                 [f"{e.width:g}", batch, f"{e.learning_rate:g}", str(e.epochs), str(steps_of(e)), minutes, error]
             )
-        return [table(HEADS, rows), origin(self, self.arguments[0], runs)] if runs else []
+        return [table(HEADS, rows), self.origin(runs)]

@@ -1,0 +1,59 @@
+"""The files that the explorers load: scripts, since a page that is opened as a file may load nothing else.
+
+Each calls exonFiles.register(name, content). `data` in the content is a string of bytes in base64, and other numbers say where in
+it a tensor begins. Weights are 16-bit integers, each row of a weight matrix with its own scale (weight = integer * scale).
+"""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+
+class Packing:
+    """A string of bytes to which arrays are added."""
+
+    def __init__(self) -> None:
+        self.content = bytearray()
+
+    def add(self, array: np.ndarray) -> int:
+        """Append an array, at a multiple of four; returns where it begins."""
+        place = len(self.content)
+        self.content += array.tobytes()
+        self.content += bytes(-len(self.content) % 4)
+        return place
+
+    def add_layer(self, layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> dict[str, Any]:
+        """Append a layer's weights; returns their shape, with the channels that come out first, and where they begin."""
+        weight, stride = layer.weight.detach(), 1
+        if isinstance(layer, nn.ConvTranspose2d):
+            weight, stride = weight.transpose(0, 1), layer.stride[0]
+        assert layer.bias is not None
+        scale, integers = quantize(weight)
+        return {
+            "shape": list(weight.shape),
+            "stride": stride,
+            "scale": self.add(scale),
+            "weight": self.add(integers),
+            "bias": self.add(layer.bias.detach().numpy()),
+        }
+
+    def text(self) -> str:
+        """All bytes in base64."""
+        return base64.b64encode(self.content).decode()
+
+
+def quantize(weight: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """(rows, ...) -> the scale of each row, float32, and round(weight / scale), int16 (rows, columns)."""
+    flat = weight.detach().reshape(len(weight), -1).double().numpy()
+    scale = (np.abs(flat).max(1) / 32767).clip(1e-12).astype(np.float32)
+    return scale, np.rint(flat / scale[:, None].astype(np.float64)).astype(np.int16)
+
+
+def write_script(folder: Path, name: str, content: dict[str, Any]) -> None:
+    """Write folder/<name>.js."""
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.js").write_text(f"exonFiles.register({json.dumps(name)}, {json.dumps(content)});\n")
