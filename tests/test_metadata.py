@@ -73,5 +73,6 @@ def test_the_checkers_commands_exist():
     assert len(targets) + len(arguments) == len(commands)
     assert all(re.search(rf"^{target}:", Path("Makefile").read_text(), re.MULTILINE) for target in targets)
     assert {name for name, *_ in arguments} <= set(get_command(app).commands)
-    (verified,) = [run for name, *paths in arguments if name == "verify" for run in paths]
-    assert f"{verified}/run.json" in [item["file"] for item in CODECHECK["manifest"]]
+    ((stored, _, again),) = [rest for name, *rest in arguments if name == "verify"]
+    assert f"{stored}/run.json" in [item["file"] for item in CODECHECK["manifest"]]
+    assert again == stored.replace("results", "results/own", 1)
