@@ -50,14 +50,14 @@ def effects(
     mixed = [
         name
         for name in Experiment.model_fields
-        if name in table and name not in known and table[name].astype(str).nunique() > 1
+        if name in table and name not in known and table[name].map(str).nunique() > 1
     ]
     if mixed:
-        levels = ", ".join(table[mixed[0]].astype(str).drop_duplicates())
+        levels = ", ".join(table[mixed[0]].map(str).drop_duplicates())
         raise UserError(
             f"{mixed[0]} varies in the table ({levels}): choose the runs of one level, or name it as a factor or a block."
         )
-    block = table[list(blocks)].astype(str).agg(" ".join, axis=1) if blocks else pd.Series("", table.index)
+    block = table[list(blocks)].map(str).agg(" ".join, axis=1) if blocks else pd.Series("", table.index)
     cells = table.groupby([block, table[first], table[second]]).size()
     if len(cells) < 4 * block.nunique() or len(table) <= 3 + block.nunique():
         raise UserError(

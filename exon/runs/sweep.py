@@ -47,7 +47,7 @@ def plan(runs: list[grid.Run]) -> "pd.DataFrame":
         minutes = 0.0 if run.done else (epochs - finished) * pace
         megabytes = 0.0 if run.done else pd.Series(sizes.get(run.notebook), dtype=float).median()
         place = {"run": run.folder.as_posix(), "state": state}
-        rows.append(place | {"minutes": minutes, "measured_on": ", ".join(sorted(measured)), "megabytes": megabytes})
+        rows.append(place | {"minutes": minutes, "measured_on": "; ".join(sorted(measured)), "megabytes": megabytes})
     return pd.DataFrame(rows)
 
 
@@ -60,7 +60,7 @@ def summary(table: "pd.DataFrame", jobs: int) -> str:
     minutes, megabytes = left["minutes"].sum(skipna=False) / jobs, left["megabytes"].sum(skipna=False)
     if math.isnan(minutes):
         return f"{said}: cost unknown, since no such run was measured on this kind of device."
-    where = ", ".join(sorted({name for names in left["measured_on"] for name in names.split(", ")}))
+    where = "; ".join(sorted({name for names in left["measured_on"] for name in names.split("; ")}))
     return f"{said}: about {minutes:.0f} minutes as measured on {where}, {jobs} at a time, {megabytes:.0f} MB."
 
 

@@ -186,8 +186,11 @@ def _line(metric: str, old: float, new: float | None, own: Seeds, neighbours: di
     values = _values(metric, own)
     spread, source = pooled([values]), f"{len(values)} stored seeds"
     if spread is None:
-        groups = {name: values for name, seeds in neighbours.items() if len(values := _values(metric, seeds)) > 1}
-        spread, source = pooled(groups.values()), f"1 stored seed and the spread at {', '.join(groups)}"
+        groups = {name: _values(metric, seeds) for name, seeds in neighbours.items()}
+        source = (
+            f"1 stored seed and the spread at {', '.join(name for name, group in groups.items() if len(group) > 1)}"
+        )
+        spread = pooled(group for group in groups.values() if group)
     interval = prediction_interval(values, spread, LEVEL) if spread and spread.sd > 0 else None
     if new is None or new == old:
         status = MISSING if new is None else SAME

@@ -1,4 +1,6 @@
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +44,10 @@ def no_data(monkeypatch, tmp_path):
         (("run", "mnist", "--set", "beta=-1"), "exon: beta = -1 is not accepted: give a number greater than 0."),
         (("run", "mnist", "--set", "use_kl=False"), "exon: use_kl = 'False' is not accepted: give a valid boolean."),
         (("verify", "nowhere"), "exon: nowhere holds no run.json"),
+        (("sweep", "ablation", "--seeds", "1,x"), "exon: seeds = 1,x is not accepted: give different whole numbers"),
+        (("sweep", "ablation", "--set", "labels=0"), "exon: labels = 0 is not accepted: give a number greater than 0."),
+        (("sweep", "ablation", "--set", "gamma=1"), "exon: 'gamma' is not a parameter of"),
+        (("sweep", "ablation", "--profile", "fast"), "exon: profile = 'fast' is not accepted"),
     ],
 )
 def test_mistakes_are_one_sentence_and_code_2(exon, arguments, sentence):
@@ -103,13 +109,13 @@ def test_summarize_writes_the_table(exon, tmp_path):
     ("text", "value"), [("a=1", 1), ("a=1e-3", 1e-3), ("a=true", True), ("a=word", "word"), ("a=[0,1]", [0, 1])]
 )
 def test_values_are_json_or_words(text, value):
-    assert cli._parse(text) == ("a", value)
+    assert notebook.parse_setting(text) == ("a", value)
 
 
 @pytest.mark.parametrize("text", ["", "=1", "beta"])
 def test_a_setting_needs_a_name_and_a_value(text):
     with pytest.raises(UserError):
-        cli._parse(text)
+        notebook.parse_setting(text)
 
 
 def test_redraw_keeps_what_belongs_to_the_weights(exon, monkeypatch):
@@ -121,3 +127,18 @@ def test_redraw_keeps_what_belongs_to_the_weights(exon, monkeypatch):
     assert name == "cifar10"
     assert notebook.parameter_defaults(notebook.find(name))["keep_weights"] is False
     assert parameters["keep_weights"] is True
+
+
+def test_a_run_goes_to_ones_own_root_unless_told_otherwise(exon, no_data, monkeypatch):
+    asked = []
+    monkeypatch.setattr(notebook, "run", lambda name, parameters, out, force: asked.append(out) or out)
+    assert exon("run", "mnist", "--profile", "smoke", "--set", "beta=0.5", "--set", "seed=2")[0] == 0
+    assert asked == [Path("results/own/smoke/mnist/beta-0.5_seed-2")]
+
+
+def test_a_dry_run_says_where_minutes_were_measured_and_which_scale_counts(exon):
+    code, out, _ = exon("sweep", "ablation", "--profile", "paper", "--dry-run")
+    assert code == 0
+    assert "results/own/paper/ablation/v2_ce-true_kl-true_seed-1" in out
+    assert "The profile paper sets the scale, not the grid: epochs = 100 instead of 10." in out
+    assert re.search(r"16 of 16 runs left: about \d+ minutes as measured on .*AMD EPYC", out)

@@ -16,6 +16,13 @@ def load(folder, text, profile=None):
     return grid.load(path, profile)
 
 
+def grid_of(folder, item, **asked):
+    """The runs of a grid with one item, at profile smoke, as the command line asks for them."""
+    path = folder / "grid.yaml"
+    path.write_text(HEAD + item)
+    return grid.load(path, **asked)
+
+
 def test_lists_are_crossed_and_single_values_shared(tmp_path):
     runs = load(tmp_path, HEAD + "  - beta: [0.5, 1.0]\n    seed: [1, 2]\n    labels: 50\n")
     assert [run.name for run in runs] == [f"beta-{b}_seed-{s}" for b in ("0.5", "1") for s in (1, 2)]
@@ -33,6 +40,50 @@ def test_another_profile_can_be_asked_for(tmp_path):
     (run,) = load(tmp_path, HEAD + "  - beta: [1.0]\n", profile="quick")
     assert run.experiment.profile == "quick"
     assert run.folder.parts[1] == "quick"
+
+
+def test_other_seeds_and_settings_stand_in_the_names(tmp_path):
+    item = "  - name: b{beta}\n    beta: [0.5, 2.0]\n    labels: 50\n"
+    runs = grid_of(tmp_path, item, seeds=[11, 12], settings={"use_kl": False, "keep_weights": True})
+    assert [run.name for run in runs] == [f"b{b}_use_kl-false_seed-{s}" for b in ("0.5", "2") for s in (11, 12)]
+    assert {(run.experiment.seed, run.experiment.use_kl, run.experiment.labels) for run in runs} == {
+        (11, False, 50),
+        (12, False, 50),
+    }
+    assert all(run.parameters["keep_weights"] for run in runs)
+
+
+def test_seeds_and_settings_replace_those_of_the_file(tmp_path):
+    runs = grid_of(tmp_path, "  - beta: [0.5, 2.0]\n    seed: [1, 2, 3]\n", seeds=[11], settings={"beta": 5.0})
+    assert [(run.name, run.experiment.beta, run.experiment.seed) for run in runs] == [("beta-5_seed-11", 5.0, 11)]
+
+
+def test_runs_belong_to_a_root(tmp_path):
+    (run,) = grid_of(tmp_path, "  - beta: [0.5]\n", root=tmp_path / "mine")
+    assert run.folder == tmp_path / "mine" / "smoke" / "mnist" / "beta-0.5"
+    assert grid.arguments(run).endswith(f"--out {run.folder}")
+
+
+def test_another_profile_brings_its_own_scale(tmp_path):
+    item = "  - beta: [1.0]\n    epochs: 7\n    labels: 50\n"
+    (own,) = grid_of(tmp_path, item, profile="smoke")
+    assert (own.experiment.epochs, own.replaced) == (7, {})
+    (run,) = grid_of(tmp_path, item, profile="paper")
+    assert (run.experiment.epochs, run.replaced) == (100, {"epochs": 7})
+    assert run.experiment.labels == 50  # the sample sets that too, but it is no scale
+    (run,) = grid_of(tmp_path, item, profile="paper", settings={"epochs": 5})
+    assert run.experiment.epochs == 5
+
+
+@pytest.mark.parametrize("item", ["  - epochs: [7]\n", "  - name: e{epochs}\n    epochs: 7\n"])
+def test_a_scale_that_the_grid_varies_or_names_stays(tmp_path, item):
+    (run,) = grid_of(tmp_path, item, profile="paper")
+    assert run.experiment.epochs == 7
+
+
+def test_the_ablation_at_the_authors_scale_has_their_epochs():
+    assert {run.experiment.epochs for run in grid.load("ablation", "paper")} == {100}
+    assert {run.experiment.epochs for run in grid.load("ablation")} == {10}
 
 
 @pytest.mark.parametrize(
@@ -85,12 +136,12 @@ def test_a_folder_that_holds_another_run_stops_the_grid(tmp_path, monkeypatch):
 def test_the_arguments_give_the_same_experiment(beta, seed):
     import shlex
 
-    from exon.runs import cli, notebook
+    from exon.runs import notebook
 
     run = grid.Run("mnist", "r", {"beta": beta, "seed": seed, "use_sci": False}, None)
     run = grid.Run(run.notebook, run.name, run.parameters, notebook.check(notebook.find("mnist"), run.parameters))
     words = shlex.split(grid.arguments(run))
-    settings = dict(cli._parse(words[i + 1]) for i, word in enumerate(words) if word == "--set")
+    settings = dict(notebook.parse_setting(words[i + 1]) for i, word in enumerate(words) if word == "--set")
     profile = words[words.index("--profile") + 1]
     assert notebook.check(notebook.find("mnist"), {"profile": profile, **settings}) == run.experiment
 

@@ -1,6 +1,7 @@
 import json
 import math
 import subprocess
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
@@ -71,8 +72,24 @@ def test_the_summary_is_tidy(stored, tiny):
     assert list(table.columns) == list(record.COLUMNS)
     row = table[table["metric"] == "test_error_pct"].iloc[0]
     assert (row["profile"], row["experiment"], row["run"], row["value"]) == ("smoke", "mnist", "first", 12.5)
-    assert row["labels"] == tiny.labels
+    assert all(row[name] == value or value is None for name, value in tiny if name != "classes")
     assert len(table) == 2
+
+
+def test_the_stored_summary_is_that_of_the_stored_records():
+    stored = Path("results/summary/runs.csv").read_text()
+    assert stored == record.summarize(Path("results")).to_csv(index=False)
+
+
+def test_settings_that_are_lists_or_absent_survive_the_table(tmp_path, sample, fitted):
+    pair = Experiment.create(profile="smoke", prior="line", distance=4.0, classes=[3, 7], labels=20, validation=100)
+    record.save(tmp_path / "smoke" / "mnist" / "pair", pair, sample, fitted, {"kl": 1.0}, keep_weights=False)
+    all_digits = Experiment.create(profile="smoke")
+    record.save(tmp_path / "smoke" / "mnist" / "all", all_digits, sample, fitted, {"kl": 1.0}, keep_weights=False)
+    content = StringIO(record.summarize(tmp_path).to_csv(index=False))
+    table = pd.read_csv(content).query("metric == 'kl'").set_index("run")
+    assert table.loc["pair", "classes"] == "3 7"
+    assert table.loc["all", ["classes", "distance"]].isna().all()
 
 
 def test_an_empty_folder_has_an_empty_summary(tmp_path):

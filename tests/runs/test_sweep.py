@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
+from snakemake.cli import parse_config
 
+from exon import train
 from exon.runs import grid, sweep
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +52,7 @@ def start(folder, *arguments):
 
 
 def results(folder):
-    table = pd.read_csv(folder / "results" / "summary" / "runs.csv")
+    table = pd.read_csv(folder / "results" / "own" / "summary" / "runs.csv")
     return table[table["metric"] != "seconds"].reset_index(drop=True)
 
 
@@ -91,17 +94,17 @@ def test_a_sweep_killed_twice_ends_with_the_same_summary(uninterrupted, tmp_path
 
 def test_a_finished_sweep_does_nothing(uninterrupted):
     folder, _ = uninterrupted
-    record = folder / "results/smoke/prior_design/distance-4_seed-1/run.json"
+    record = folder / "results/own/smoke/prior_design/distance-4_seed-1/run.json"
     before = record.stat().st_mtime_ns
     process = start(folder, "grid.yaml")
-    assert "0 of 2 runs left: about 0 minutes" in process.communicate()[0]
+    assert "0 of 2 runs left." in process.communicate()[0]
     assert process.returncode == 0
     assert record.stat().st_mtime_ns == before
 
 
 def test_a_failed_run_is_reported_and_the_others_go_on(tmp_path):
     folder = repository(tmp_path)
-    broken = folder / ".work/results/smoke/prior_design/distance-4_seed-1/checkpoint.pt"
+    broken = folder / ".work/results/own/smoke/prior_design/distance-4_seed-1/checkpoint.pt"
     broken.parent.mkdir(parents=True)
     broken.write_text("not a checkpoint")
     (folder / "grid.yaml").write_text(GRID.replace("epochs: 4", "epochs: 1"))
@@ -109,8 +112,8 @@ def test_a_failed_run_is_reported_and_the_others_go_on(tmp_path):
     output, _ = process.communicate()
     assert process.returncode != 0
     assert "is not a checkpoint that can be read" in output
-    assert (folder / "results/smoke/prior_design/distance-8_seed-1/run.json").exists()
-    assert not (folder / "results/smoke/prior_design/distance-4_seed-1/run.json").exists()
+    assert (folder / "results/own/smoke/prior_design/distance-8_seed-1/run.json").exists()
+    assert not (folder / "results/own/smoke/prior_design/distance-4_seed-1/run.json").exists()
 
 
 @pytest.mark.parametrize("arguments", [["-m", "exon", "sweep"], ["-m", "snakemake", "--cores", "1", "--config"]])
@@ -124,14 +127,36 @@ def test_a_bad_grid_stops_before_any_run(tmp_path, arguments):
     assert result.returncode != 0
     assert "grid.yaml, line 4: distance = -8.0 is not accepted: give a number greater than 0." in result.stdout
     assert "Traceback" not in result.stdout
-    assert not (folder / "results" / "smoke").exists()
+    assert not (folder / "results" / "own").exists()
 
 
 def test_the_plan_measures_minutes_on_stored_runs():
     (row,) = sweep.plan([run for run in grid.load("beta", "paper") if run.name == "beta-5_seed-1"]).to_dict("records")
     assert row["state"] == "to do"
     assert 30 < row["minutes"] < 3000
+    assert "AMD EPYC" in row["measured_on"]
     assert row["megabytes"] > 0
+
+
+def test_no_minutes_are_quoted_for_a_device_that_was_never_measured(monkeypatch):
+    monkeypatch.setattr(train, "choose_device", lambda _: torch.device("mps"))
+    table = sweep.plan([run for run in grid.load("beta", "paper") if run.name == "beta-5_seed-1"])
+    assert table["minutes"].isna().all()
+    assert (
+        sweep.summary(table, 1)
+        == "1 of 1 runs left: cost unknown, since no such run was measured on this kind of device."
+    )
+
+
+def test_a_choice_of_runs_survives_snakemake():
+    """YAML, which Snakemake reads its --config with, leaves it as it is."""
+    settings = ["labels=50", "classes=[0, 1]", "prior=line", "distance=4.0"]
+    choice = sweep.choice("prior_design", "smoke", "11", settings, Path("elsewhere"))
+    config = parse_config([f"{name}={word}" for name, word in choice.items()])
+    assert sweep.chosen(config) == sweep.chosen(choice)
+    root, runs = sweep.chosen(config)
+    assert root == Path("elsewhere")
+    assert {(run.experiment.seed, run.experiment.labels, run.experiment.classes) for run in runs} == {(11, 50, (0, 1))}
 
 
 def test_an_unknown_executor_is_named(tmp_path):
