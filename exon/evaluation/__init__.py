@@ -3,5 +3,6 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submodules=["claims", "effects", "evidence", "intervals", "judge", "reference", "scores", "tables"]
+    __name__,
+    submodules=["claims", "effects", "evidence", "intervals", "judge", "reference", "replication", "scores", "tables"],
 )

@@ -20,7 +20,7 @@ from exon.errors import UserError
 from exon.evaluation.claims import CLAIMS, check
 from exon.evaluation.effects import REPLICATES, effects
 from exon.evaluation.intervals import pooled, prediction_interval
-from exon.evaluation.tables import FACTORS, outcomes
+from exon.evaluation.tables import CELLS, FACTORS, outcomes
 from exon.experiment import Experiment
 from exon.runs import grid
 from exon.runs.verify import HEADLINE, seeds_of
@@ -184,8 +184,13 @@ def _table(runs: list[grid.Run], keys: list[str]) -> pd.DataFrame:
 
 
 def _cell(experiment: Experiment, keys: list[str]) -> str:
-    """The settings of a cell in words."""
-    return ", ".join(f"{key} = {json.dumps(getattr(experiment, key))}" for key in keys).replace('"', "") or "all runs"
+    """The settings of a cell in words; those of the ablation by the names of its cells."""
+    words = []
+    if set(FACTORS) <= set(keys):
+        words = [CELLS[experiment.use_cross_entropy, experiment.use_kl]]
+        keys = [key for key in keys if key not in FACTORS]
+    words += [f"{key} = {json.dumps(getattr(experiment, key))}" for key in keys]
+    return ", ".join(words).replace('"', "") or "all runs"
 
 
 def _metrics(*tables: pd.DataFrame) -> list[str]:
