@@ -180,7 +180,7 @@ def _table(runs: list[grid.Run], keys: list[str]) -> pd.DataFrame:
     folders = [run.folder for run in runs if run.done]
     table = outcomes(folders)
     cells = [_cell(run.experiment, keys) for run in runs if run.done]
-    return table.assign(folder=folders, cell=cells)
+    return table.assign(folder=list(map(str, folders)), cell=cells)
 
 
 def _cell(experiment: Experiment, keys: list[str]) -> str:
@@ -222,7 +222,7 @@ def _cells(runs: list[grid.Run], keys: list[str], stored: pd.DataFrame, new: pd.
     rows: Rows = []
     for cell in dict.fromkeys(_cell(run.experiment, keys) for run in runs):
         old, own = (table[table["cell"] == cell] for table in (stored, new))
-        neighbours = list(seeds_of(old["folder"].iloc[0])[1].items()) if len(old) == 1 else []
+        neighbours = list(seeds_of(Path(old["folder"].iloc[0]))[1].items()) if len(old) == 1 else []
         for metric in _metrics(stored, new):
             values, found = old[metric].dropna().tolist(), own[metric].dropna().tolist()
             spread, source = pooled([values]) if values else None, f"{len(values)} stored seeds"
@@ -271,7 +271,7 @@ def _effects(keys: list[str], stored: pd.DataFrame, new: pd.DataFrame) -> Rows:
             ratio = _variance(own) / _variance(old) if all(fit is not None for fit in fits) else None
             for term in (*FACTORS, "interaction"):
                 row = {"stratum": stratum, "outcome": metric, "term": term}
-                rows.append(row | _beside(*(_row(fit, term) for fit in fits), ratio))
+                rows.append(row | _beside(_row(fits[0], term), _row(fits[1], term), ratio))
     return rows
 
 

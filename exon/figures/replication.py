@@ -73,7 +73,8 @@ def outcomes(panels: Mapping[str, str], table: pd.DataFrame) -> Figure:
             markersize=4,
             err_kws={"linewidth": 1.5},
         )
-        axis.get_legend().remove()
+        if legend := axis.get_legend():
+            legend.remove()
         axis.set(title=title, xlabel="", ylabel="")
     _legend(figure, axes[0])
     return figure
