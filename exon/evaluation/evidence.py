@@ -42,7 +42,7 @@ def up_to_full(metric: str) -> Evidence:
 
 def effect(outcome: str, factor: str) -> Evidence:
     """An effect of the ablation with its 95 % interval."""
-    return lambda runs: effects(outcomes(runs), *FACTORS, outcome).loc[factor]
+    return lambda runs: effects(outcomes(runs), *FACTORS, outcome).T[factor]
 
 
 def extremes(outcome: str, lower: Cell, higher: Cell) -> Evidence:

@@ -20,7 +20,7 @@ from exon.errors import UserError
 from exon.evaluation.claims import CLAIMS, check
 from exon.evaluation.effects import REPLICATES, effects
 from exon.evaluation.intervals import pooled, prediction_interval
-from exon.evaluation.tables import FACTORS, outcomes
+from exon.evaluation.tables import CELLS, FACTORS, outcomes
 from exon.experiment import Experiment
 from exon.runs import grid
 from exon.runs.verify import HEADLINE, seeds_of
@@ -180,12 +180,17 @@ def _table(runs: list[grid.Run], keys: list[str]) -> pd.DataFrame:
     folders = [run.folder for run in runs if run.done]
     table = outcomes(folders)
     cells = [_cell(run.experiment, keys) for run in runs if run.done]
-    return table.assign(folder=folders, cell=cells)
+    return table.assign(folder=list(map(str, folders)), cell=cells)
 
 
 def _cell(experiment: Experiment, keys: list[str]) -> str:
-    """The settings of a cell in words."""
-    return ", ".join(f"{key} = {json.dumps(getattr(experiment, key))}" for key in keys).replace('"', "") or "all runs"
+    """The settings of a cell in words; those of the ablation by the names of its cells."""
+    words = []
+    if set(FACTORS) <= set(keys):
+        words = [CELLS[experiment.use_cross_entropy, experiment.use_kl]]
+        keys = [key for key in keys if key not in FACTORS]
+    words += [f"{key} = {json.dumps(getattr(experiment, key))}" for key in keys]
+    return ", ".join(words).replace('"', "") or "all runs"
 
 
 def _metrics(*tables: pd.DataFrame) -> list[str]:
@@ -217,7 +222,7 @@ def _cells(runs: list[grid.Run], keys: list[str], stored: pd.DataFrame, new: pd.
     rows: Rows = []
     for cell in dict.fromkeys(_cell(run.experiment, keys) for run in runs):
         old, own = (table[table["cell"] == cell] for table in (stored, new))
-        neighbours = list(seeds_of(old["folder"].iloc[0])[1].items()) if len(old) == 1 else []
+        neighbours = list(seeds_of(Path(old["folder"].iloc[0]))[1].items()) if len(old) == 1 else []
         for metric in _metrics(stored, new):
             values, found = old[metric].dropna().tolist(), own[metric].dropna().tolist()
             spread, source = pooled([values]) if values else None, f"{len(values)} stored seeds"
@@ -266,7 +271,7 @@ def _effects(keys: list[str], stored: pd.DataFrame, new: pd.DataFrame) -> Rows:
             ratio = _variance(own) / _variance(old) if all(fit is not None for fit in fits) else None
             for term in (*FACTORS, "interaction"):
                 row = {"stratum": stratum, "outcome": metric, "term": term}
-                rows.append(row | _beside(*(_row(fit, term) for fit in fits), ratio))
+                rows.append(row | _beside(_row(fits[0], term), _row(fits[1], term), ratio))
     return rows
 
 

@@ -34,7 +34,7 @@ def latent_panels(panels: Mapping[str, tuple[Tensor, Tensor, GaussianMixturePrio
     Args:
         limit: every panel shows [-limit, limit]^2.
     """
-    figure, axes = _two_columns(len(panels))
+    figure, axes = two_columns(len(panels))
     for axis, (title, (z, labels, prior)) in zip(axes, panels.items(), strict=True):
         scatter(axis, z, labels)
         mark_centers(axis, prior)
@@ -44,7 +44,7 @@ def latent_panels(panels: Mapping[str, tuple[Tensor, Tensor, GaussianMixturePrio
 
 def grid_panels(panels: Mapping[str, Tensor], limit: float) -> Figure:
     """Decoded grids beside each other: title -> images (M, 1, H, W) of a square grid over [-limit, limit]^2."""
-    figure, axes = _two_columns(len(panels))
+    figure, axes = two_columns(len(panels))
     for axis, (title, images) in zip(axes, panels.items(), strict=True):
         sheet(axis, images, limit)
         axis.set(title=title)
@@ -53,7 +53,7 @@ def grid_panels(panels: Mapping[str, Tensor], limit: float) -> Figure:
 
 def error_curves(histories: Mapping[float, pd.DataFrame], authors: Mapping[float, pd.DataFrame]) -> Figure:
     """Test error against the epoch, a panel for each beta, the authors' dashed over the same epochs."""
-    figure, axes = _two_columns(len(histories), height=2.1, sharex=True, sharey=True)
+    figure, axes = two_columns(len(histories), height=2.1, sharex=True, sharey=True)
     for axis, (beta, history) in zip(axes, histories.items(), strict=True):
         axis.plot(history["epoch"], history["test_error_pct"], color=HERE, label="here")
         if beta in authors:
@@ -71,7 +71,7 @@ def error_curves(histories: Mapping[float, pd.DataFrame], authors: Mapping[float
 
 def term_curves(histories: Mapping[float, pd.DataFrame], authors: Mapping[float, pd.DataFrame]) -> Figure:
     """Reconstruction and the KL terms of the test images against the epoch, a line for each beta, the authors' dashed."""
-    figure, axes = _two_columns(len(TERMS), height=2.8)
+    figure, axes = two_columns(len(TERMS), height=2.8)
     shades = plt.get_cmap("viridis")(np.linspace(0.25, 0.9, len(histories)))
     for axis, (column, title) in zip(axes, TERMS.items(), strict=True):
         for shade, (beta, history) in zip(shades, histories.items(), strict=True):
@@ -95,7 +95,7 @@ def step_curves(here: pd.DataFrame, authors: pd.DataFrame) -> Figure:
         here, authors: columns step, test_error_pct and those of `TERMS`.
     """
     panels = {"test_error_pct": "test error (%)", **TERMS}
-    figure, axes = _two_columns(len(panels), height=2.6, sharex=True)
+    figure, axes = two_columns(len(panels), height=2.6, sharex=True)
     for axis, (column, title) in zip(axes, panels.items(), strict=True):
         axis.plot(here["step"], here[column], color=HERE, marker="o", ms=3, label="here")
         axis.plot(authors["step"], authors[column], color=AUTHORS, linestyle="--", marker="s", ms=3, label="authors")
@@ -122,7 +122,7 @@ def against(
         authors: name of a series -> its rows, with columns `by`, metric, value and perhaps sd.
         floors: metric -> the best value that it could take.
     """
-    figure, axes = _two_columns(len(panels), height=2.8)
+    figure, axes = two_columns(len(panels), height=2.8)
     for axis, (metric, title) in zip(axes, panels.items(), strict=True):
         spread = here[here["metric"] == metric].groupby(by)["value"].agg(["mean", "std"])
         axis.errorbar(
@@ -175,7 +175,7 @@ def intervals(table: pd.DataFrame, ylabel: str) -> Figure:
 
 def class_lines(panels: Mapping[str, pd.DataFrame], ylabel: str) -> Figure:
     """A line for each label against beta: title -> table with index beta and one column for each label."""
-    figure, axes = _two_columns(len(panels), height=3.0, sharey=True)
+    figure, axes = two_columns(len(panels), height=3.0, sharey=True)
     for axis, (title, table) in zip(axes, panels.items(), strict=True):
         for color, (label, values) in zip(COLORS, table.items(), strict=False):
             axis.plot(table.index, values, color=color, marker="o", markersize=3, label=str(label))
@@ -185,7 +185,7 @@ def class_lines(panels: Mapping[str, pd.DataFrame], ylabel: str) -> Figure:
     return figure
 
 
-def _two_columns(count: int, height: float = 3.6, **options: Any) -> tuple[Figure, Sequence[Axes]]:
+def two_columns(count: int, height: float = 3.6, **options: Any) -> tuple[Figure, Sequence[Axes]]:
     """Panels in rows of two: narrow enough for their words to be read on a phone."""
     rows = -(-count // 2)
     figure, axes = plt.subplots(rows, 2, figsize=(7, height * rows), layout="constrained", squeeze=False, **options)

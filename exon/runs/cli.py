@@ -216,7 +216,7 @@ def claims(
         print(json.dumps([finding.as_dict() for finding in findings], indent=1))
     else:
         rows = [(f.claim.name, f.claim.sentence, f.numbers_as_text(), f.verdict) for f in findings]
-        print_table(("claim", "sentence", "decided on", "verdict"), rows)
+        print_table(("claim", "sentence", "decided on", "verdict"), rows, lines=True)
         counts = Counter(finding.verdict for finding in findings)
         print(", ".join(f"{counts[verdict]} {verdict}" for verdict in stated.VERDICTS))
     if any(finding.verdict == stated.FAILS for finding in findings):

@@ -65,18 +65,24 @@ def report(comparison: "Comparison") -> None:
     ]
     print_table(("cell", "outcome", "stored", "new", "predicted for the new mean", ""), cells, "Outcomes")
     effects = [
-        (row["stratum"], row["outcome"], row["term"], *_effects(row), row["agreement"] or "", _within(row))
+        (
+            ", ".join(filter(None, (row["stratum"], row["outcome"]))),
+            row["term"],
+            *_effects(row),
+            row["agreement"] or "",
+            _within(row),
+        )
         for row in comparison.effects
         if row["outcome"] in HEADLINE
     ]
     if effects:
-        heads = ("at", "outcome", "effect of", "stored [95 %]", "new [95 %]", "seen", "new as predicted")
+        heads = ("outcome", "effect of", "stored [95 %]", "new [95 %]", "seen", "new as predicted")
         print_table(heads, effects, "Effects")
     claims = [
         (row["sentence"], row["stored"], row["stored_numbers"], row["new"], row["new_numbers"])
         for row in comparison.claims
     ]
-    print_table(("claim", "stored", "", "new", ""), claims, "Claims")
+    print_table(("claim", "stored", "", "new", ""), claims, "Claims", lines=True)
     print(*sentences(comparison), sep="\n")
 
 

@@ -1,0 +1,222 @@
+"""The page of replications: what runs with new seeds found, beside the stored runs.
+
+The example is kept in results/replication/, the reader's own lies in results/own/replication/; both as
+`exon replicate` leaves them.
+"""
+
+import io
+from pathlib import Path
+from typing import Any, cast
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+from exon.errors import UserError
+from exon.evaluation import replication
+from exon.evaluation.replication import Comparison
+from exon.figures import plots
+from exon.figures import replication as figures
+from exon.figures.svg import compact
+from exon.runs.replicate import FOLDER
+from exon.runs.verify import HEADLINE
+from exon_book.lookup import logger
+from exon_book.tables import number, table
+from exon_book.tables.ablation import OUTCOMES
+
+EXAMPLE = Path("results/replication")
+FOLDERS = {EXAMPLE: "with new seeds", FOLDER: "yours"}
+TERMS = {"use_cross_entropy": "cross-entropy", "use_kl": "KL", "interaction": "interaction"}
+
+
+class Replication(SphinxDirective):
+    """{replication} PART: what replications found, the reader's beside the example; part is a name of `PARTS`."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        part = self.arguments[0]
+        if part not in PARTS:
+            logger.warning("replication: %r is no part of it", part, location=self.get_location())
+            return []
+        found = self.comparisons()
+        if not found:
+            command = "python -m exon replicate 'ablation/v2_*' --seeds 11,12,13"
+            return [nodes.paragraph("", "", nodes.Text("There is no replication yet: "), nodes.literal("", command))]
+        return [node for grid in found for node in PARTS[part](self, grid, found[grid])]
+
+    def comparisons(self) -> dict[str, dict[str, Comparison]]:
+        """Grid -> whose -> the comparison, each noted as a dependency of the page."""
+        found: dict[str, dict[str, Comparison]] = {}
+        root = Path(self.env.srcdir)
+        self.env.note_dependency(str(root / FOLDER / "ablation.json"))
+        for folder, whose in FOLDERS.items():
+            for path in sorted((root / folder).glob("*.json")):
+                self.env.note_dependency(str(path))
+                try:
+                    found.setdefault(path.stem, {})[whose] = replication.read(path)
+                except UserError as error:
+                    logger.warning("%s", error, location=self.get_location())
+        return found
+
+    def figure(self, name: str, drawn: Any, alt: str) -> nodes.figure:
+        """A figure as an image of the page."""
+        image = io.StringIO()
+        drawn.savefig(image, format="svg", metadata={"Date": None}, bbox_inches="tight")
+        plt.close(drawn)
+        target = Path(self.env.srcdir) / "_build" / "figures" / f"{name}.svg"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(compact(image.getvalue()))
+        uri = "/" + target.relative_to(self.env.srcdir).as_posix()
+        return nodes.figure("", nodes.image(uri=uri, alt=alt, classes=["dark-light"]))
+
+
+def runs(page: Replication, grid: str, found: dict[str, Comparison]) -> list[nodes.Node]:
+    """What each replication consists of and what it came to."""
+    shown: list[nodes.Node] = []
+    for whose, comparison in found.items():
+        items = nodes.bullet_list("", classes=["record"])
+        for sentence in replication.sentences(comparison):
+            items += nodes.list_item("", nodes.paragraph("", sentence))
+        title = f"The grid {grid}, {'kept with this book' if whose != FOLDERS[FOLDER] else whose}:"
+        shown += [nodes.paragraph("", "", nodes.strong("", title)), items]
+    return shown
+
+
+def claims(page: Replication, grid: str, found: dict[str, Comparison]) -> list[nodes.Node]:
+    """Each claim: what is stored, and what each replication says to it."""
+    heads = ["claim", "stored runs", *(_named(whose, comparison) for whose, comparison in found.items())]
+    columns = [{row["name"]: row for row in comparison.claims} for comparison in found.values()]
+    rows = []
+    for name, row in columns[0].items():
+        others = [column.get(name, {}) for column in columns]
+        cells = [_verdict(row, "stored"), *(_verdict(other, "new") for other in others)]
+        rows.append([row["sentence"], *cells])
+    return [table(heads, rows, "record")]
+
+
+def effects(page: Replication, grid: str, found: dict[str, Comparison]) -> list[nodes.Node]:
+    """The ablation's effects side by side, as a figure and in numbers."""
+    shown: list[nodes.Node] = []
+    series = _series(found, "effects", ("effect", "low", "high"))
+    if series.empty:
+        return []
+    for stratum in series["stratum"].unique():
+        chosen = series[series["stratum"] == stratum]
+        panels = _panels(chosen["outcome"])
+        on = ", ".join(panels.values())
+        alt = f"Effects of cross-entropy and KL and their interaction on {on}, with intervals: {_all(chosen)}."
+        with plt.rc_context(cast(Any, plots.STYLE)):
+            drawn = figures.effects(panels, TERMS, chosen)
+            shown.append(page.figure(f"replication-{grid}-effects-{len(shown)}", drawn, alt))
+    for whose, comparison in found.items():
+        rows = [
+            [
+                ", ".join(filter(None, (row["stratum"], _title(row["outcome"])))),
+                TERMS[row["term"]],
+                *(_interval(row, name, row["outcome"], "+") for name in ("stored", "new")),
+                row["agreement"] or "–",
+                _within(row),
+            ]
+            for row in comparison.effects
+            if row["outcome"] in HEADLINE
+        ]
+        heads = ("outcome", "effect of", "stored", _named(whose, comparison), "away from zero", "as predicted")
+        shown.append(table(heads, rows))
+    return shown
+
+
+def outcomes(page: Replication, grid: str, found: dict[str, Comparison]) -> list[nodes.Node]:
+    """The headline outcomes of each cell, as a figure and in numbers."""
+    values = pd.concat(
+        pd.DataFrame(comparison.values).replace({"series": {"new": _named(whose, comparison)}})
+        for whose, comparison in found.items()
+    ).drop_duplicates()
+    values = values[values["metric"].isin(HEADLINE)]
+    panels = _panels(values["metric"])
+    alt = f"{', '.join(panels.values())} of every run in each cell, with the means' intervals, {_all(values)}."
+    with plt.rc_context(cast(Any, plots.STYLE)):
+        shown: list[nodes.Node] = [page.figure(f"replication-{grid}-outcomes", figures.outcomes(panels, values), alt)]
+    for whose, comparison in found.items():
+        rows = [
+            [
+                row["cell"],
+                _title(row["metric"]),
+                *(_mean(row, name) for name in ("stored", "new")),
+                _range(row["low"], row["high"], _form(row["metric"])),
+                _within(row),
+            ]
+            for row in comparison.cells
+            if row["metric"] in HEADLINE and row["new_n"]
+        ]
+        heads = ("cell", "outcome", "stored (n)", f"{_named(whose, comparison)} (n)", "predicted", "")
+        shown.append(table(heads, rows))
+    return shown
+
+
+PARTS = {"runs": runs, "claims": claims, "effects": effects, "outcomes": outcomes}
+
+
+def _named(whose: str, comparison: Comparison) -> str:
+    seeds = ", ".join(map(str, comparison.seeds))
+    return f"{whose}: {seeds}" if whose == FOLDERS[FOLDER] else f"seeds {seeds}"
+
+
+def _series(found: dict[str, Comparison], part: str, columns: tuple[str, ...]) -> pd.DataFrame:
+    """The rows of a part, the stored ones once, each with the name of its series."""
+    rows = []
+    for whose, comparison in found.items():
+        for name, series in (("stored", "stored"), ("new", _named(whose, comparison))):
+            rows += [
+                {key: row[key] for key in ("stratum", "outcome", "term")}
+                | {"series": series}
+                | {column: row[f"{name}_{column}"] for column in columns}
+                for row in getattr(comparison, part)
+                if row["outcome"] in HEADLINE and row[f"{name}_effect"] is not None
+            ]
+    return pd.DataFrame(rows).drop_duplicates(["stratum", "outcome", "term", "series"]) if rows else pd.DataFrame()
+
+
+def _panels(metrics: "pd.Series[str]") -> dict[str, str]:
+    """The outcomes of some rows with their titles, in the order of `HEADLINE`."""
+    return {metric: _title(metric) for metric in HEADLINE if metric in set(metrics)}
+
+
+def _title(metric: str) -> str:
+    return OUTCOMES[metric][0] if metric in OUTCOMES else {"kl": "KL (nats)"}.get(metric, metric.replace("_", " "))
+
+
+def _form(metric: str) -> str:
+    return OUTCOMES.get(metric, ("", ".2f" if metric == "kl" else ".3f"))[1]
+
+
+def _all(rows: pd.DataFrame) -> str:
+    return " and ".join(rows["series"].unique())
+
+
+def _verdict(row: dict[str, Any], series: str) -> str:
+    return f"{row[series]} ({row[f'{series}_numbers']})" if row else "–"
+
+
+def _mean(row: dict[str, Any], series: str) -> str:
+    form = _form(row["metric"])
+    sd = row[f"{series}_sd"]
+    spread = "" if sd is None else f" ± {sd:{form}}"
+    return f"{number(row[f'{series}_mean'], form)}{spread} ({row[f'{series}_n']})"
+
+
+def _interval(row: dict[str, Any], series: str, metric: str, sign: str) -> str:
+    form = sign + _form(metric)
+    effect = row[f"{series}_effect"]
+    return (
+        "–" if effect is None else f"{number(effect, form)} {_range(row[f'{series}_low'], row[f'{series}_high'], form)}"
+    )
+
+
+def _range(low: float | None, high: float | None, form: str) -> str:
+    return "–" if low is None else f"[{number(low, form)}, {number(high, form)}]"
+
+
+def _within(row: dict[str, Any]) -> str:
+    return {True: "within", False: "outside", None: "–"}[row["within"]]

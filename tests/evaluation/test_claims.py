@@ -1,0 +1,132 @@
+import json
+import math
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from exon.evaluation import claims
+from exon.evaluation.claims import CLAIMS, FAILS, HOLDS, UNKNOWN, check, check_all
+from exon.runs import grid
+
+RESULTS = Path("results")
+
+
+@pytest.fixture(scope="module")
+def findings():
+    return {finding.claim.name: finding for finding in check_all(RESULTS)}
+
+
+def test_every_claim_holds_on_the_stored_records_and_shows_its_numbers(findings):
+    assert list(findings) == list(CLAIMS)
+    assert {finding.verdict for finding in findings.values()} == {HOLDS}
+    for finding in findings.values():
+        assert len(finding.numbers) > 0
+        assert all(map(math.isfinite, finding.numbers))
+        assert finding.claim.sentence.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "reversed_numbers",
+    [
+        ("kl-falls", lambda n: n[::-1].set_axis(n.index)),
+        ("ssim-lowest-at-50", lambda n: -n),
+        ("generation-lowest-at-5", lambda n: -n),
+        ("v-nat-falls", lambda n: n[::-1].set_axis(n.index)),
+        ("in-place-from-5", lambda n: n + 10),
+        ("out-of-place-at-0.1", lambda n: n - 10),
+        ("clouds-everywhere", lambda n: n - 10),
+        ("little-left-at-50", lambda n: n * [100, 1]),
+        ("ce-lowers-error", lambda n: n + 80),
+        ("ce-lowers-renamed-error", lambda n: n + 65),
+        ("ce-raises-purity", lambda n: n - 26),
+        ("kl-lowers-kl", lambda n: n + 57),
+        ("kl-raises-recon", lambda n: n - 11),
+        ("kl-costs-error", lambda n: n[::-1]),
+        ("both-for-center-error", lambda n: n + 71),
+        ("both-for-generation-error", lambda n: n + 32),
+        ("sci-lowers-error", lambda n: n[::-1]),
+        ("sci-both-for-center-error", lambda n: n + 100),
+        ("kl-path-center-error", lambda n: n[::-1].set_axis(n.index)),
+        ("kl-path-generation-error", lambda n: n[::-1].set_axis(n.index)),
+        ("lambda1-not-heard", lambda n: n - 40),
+        ("lambda1-explodes", lambda n: n - 1700),
+        ("authors-kl-is-exact", lambda n: n * ([1.01] * 8 + [1] * 8)),
+        ("cifar10-cardinality-falls", lambda n: n[::-1].set_axis(n.index)),
+        ("cifar10-inside-more", lambda n: n - 14),
+        ("cifar10-label-lower", lambda n: -n),
+        ("cifar10-purity", lambda n: n - 3),
+        ("cifar10-alike", lambda n: n - 0.1),
+        ("cifar10-kl-selects", lambda n: n - [1, 0]),
+        ("cifar10-kl-lowers-error", lambda n: n[::-1]),
+        ("cifar10-subspace-without-ce", lambda n: n * 0),
+        ("diversity-does-not-rise", lambda n: n.sort_values().set_axis(n.index)),
+    ],
+    ids=lambda pair: pair[0],
+)
+def test_every_claim_can_fail(findings, reversed_numbers):
+    name, change = reversed_numbers
+    finding = findings[name]
+    changed = replace(finding.claim, evidence=lambda runs: change(finding.numbers))
+    runs = [run.folder for run in grid.select(finding.claim.runs)]
+    assert check(changed, runs).verdict == FAILS
+
+
+def test_the_numbers_are_those_of_the_records(findings):
+    runs = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("cpu/mnist/beta-1_seed-*/run.json"))]
+    mean = sum(run["metrics"]["kl"] for run in runs) / len(runs)
+    assert len(runs) == 3
+    assert findings["kl-falls"].numbers[1.0] == pytest.approx(mean)
+    assert "1 → 6.68" in findings["kl-falls"].numbers_as_text()
+
+
+def test_a_claim_with_a_missing_run_cannot_be_checked():
+    runs = [run.folder for run in grid.select("ablation/v2_*")]
+    finding = check(CLAIMS["ce-lowers-error"], [*runs, Path("results/cpu/ablation/nowhere")])
+    assert finding.verdict == UNKNOWN
+    assert finding.numbers_as_text() == "1 of 13 runs are missing: nowhere, ..."
+    assert check(CLAIMS["ce-lowers-error"], []).verdict == UNKNOWN
+    assert check(CLAIMS["out-of-place-at-0.1"], runs).reason == "no run of 0.1"
+
+
+def test_a_pattern_chooses_runs_and_names_may_be_several():
+    names = [run.name for run in grid.select("ablation/v3_* ablation_paths/kl_*")]
+    assert len(names) == 7
+    assert all(name.startswith(("v3_", "kl_weight-")) for name in names)
+
+
+def exon(*arguments, **options):
+    return subprocess.run([sys.executable, "-m", "exon", *arguments], capture_output=True, text=True, **options)
+
+
+def test_the_command_prints_every_claim_and_ends_with_1_only_if_one_fails(tmp_path):
+    shown = exon("claims", "--json")
+    assert shown.returncode == 0
+    assert {claim["name"]: claim["verdict"] for claim in json.loads(shown.stdout)} == dict.fromkeys(CLAIMS, HOLDS)
+    for run in grid.select("prior_design"):
+        folder = tmp_path / Path(*run.folder.parts[-3:])
+        folder.mkdir(parents=True)
+        content = json.loads((run.folder / "run.json").read_text())
+        content["metrics"]["path_negative_ssim"] = content["experiment"]["distance"] or 0.0
+        (folder / "run.json").write_text(json.dumps(content))
+    shown = exon("claims", "--results", str(tmp_path))
+    assert shown.returncode == 1
+    assert f"0 {HOLDS}, 1 {FAILS}, {len(CLAIMS) - 1} {UNKNOWN}" in shown.stdout
+    assert "distance: 4 → 4, 8 → 8, 12 → 12, 16 → 16" in shown.stdout
+
+
+def test_a_folder_that_is_not_there_is_named():
+    shown = exon("claims", "--results", "nowhere")
+    assert (shown.returncode, shown.stderr) == (
+        2,
+        "exon: nowhere is no folder: give one that holds PROFILE/NOTEBOOK/RUN/run.json.\n",
+    )
+
+
+def test_means_are_over_seeds_in_order_of_the_setting():
+    means = claims.series("kl")([run.folder for run in grid.select("beta")])
+    assert means.index.tolist() == sorted(means.index)
+    assert isinstance(means, pd.Series)
