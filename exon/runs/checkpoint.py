@@ -44,7 +44,9 @@ def save(state: State, experiment: Experiment, path: Path) -> None:
         "history": state.history,
         "origin": state.origin,
         "random": torch.get_rng_state(),
-        "random_of": {device.type: torch.get_device_module(device).get_rng_state(device)} if device.type != "cpu" else {},
+        "random_of": {device.type: torch.get_device_module(device).get_rng_state(device)}
+        if device.type != "cpu"
+        else {},
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
