@@ -56,8 +56,8 @@ def fit(experiment: Experiment, dataset: data.Dataset, checkpoint_path: Path | N
     """Train a model as the experiment says, resuming from the checkpoint if there is one.
 
     The result is a function of the experiment and the data: two runs on one machine, interrupted or not, agree bit for
-    bit on the CPU, and on CUDA with PyTorch's deterministic algorithms (`choose_device` switches them on); on MPS PyTorch
-    promises no such thing. PyTorch's own random state is left as it was found.
+    bit on the CPU. On CUDA `choose_device` switches PyTorch's deterministic algorithms on, which promise the same on one kind
+    of GPU; on MPS PyTorch promises nothing. PyTorch's own random state is left as it was found.
 
     Args:
         dataset: already restricted to the experiment's classes.

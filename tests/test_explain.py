@@ -63,6 +63,7 @@ def test_perturbation_stays_in_its_subspace_and_the_two_add_up(device):
     inside, outside = explain.perturb(z, subspace, noise), explain.perturb(z, ~subspace, noise)
     assert torch.equal(inside[:, 3:], z[:, 3:])
     assert torch.equal(outside[:, :3], z[:, :3])
+    assert torch.equal(inside, explain.perturb(z, subspace.expand(5, 8), noise))  # one subspace for each point
     torch.testing.assert_close(inside + outside - z, z + noise)
 
 

@@ -126,7 +126,7 @@ def test_every_notebook_gives_on_the_second_device_what_it_gives_on_the_cpu(name
     here = runs.all_on("cpu", name, parameters)
     with second_device.active():
         there = runs.all_on("second", name, parameters)
-        assert runs.namespace["fitted"].device.type == "second"
+        assert runs.namespace["fitted"].origin["device"] == "second"
         if name == "cifar10":
             for everything in (False, True):
                 runs.namespace["active"] = torch.full_like(runs.namespace["active"], everything)

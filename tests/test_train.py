@@ -1,5 +1,6 @@
 import copy
 import math
+import os
 
 import pytest
 import second_device
@@ -293,6 +294,21 @@ def test_a_missing_device_is_named():
         train.choose_device("cuda")
 
 
+def test_cuda_is_set_to_deterministic_algorithms(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "put back after the test")
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    monkeypatch.setattr(torch.utils.deterministic, "fill_uninitialized_memory", True)
+    try:
+        assert train.choose_device("cpu").type == "cpu"
+        assert not torch.are_deterministic_algorithms_enabled()
+        assert train.choose_device("auto").type == "cuda"
+        assert torch.are_deterministic_algorithms_enabled()
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
 @pytest.fixture
 def trained_on(monkeypatch):
     """A function that makes every run from now on one of that device."""
@@ -303,8 +319,9 @@ def trained_on(monkeypatch):
     return choose
 
 
-def test_the_result_says_on_which_device_it_was_fitted(fitted):
-    assert fitted.device == torch.device("cpu")  # of the experiment it is "auto"
+def test_the_result_says_on_which_device_it_was_fitted(tiny, fitted):
+    assert tiny.device == "auto"
+    assert fitted.origin["device"] == "cpu"
 
 
 def test_bfloat16_is_the_networks_alone(tiny, sample, monkeypatch):
@@ -354,7 +371,8 @@ def test_a_run_on_a_device_draws_and_resumes_from_the_devices_own_random_state(
         relabel(tmp_path / "checkpoint.pt", experiment)
         own.manual_seed(99)
         resumed = train.fit(experiment, sample, tmp_path / "checkpoint.pt")
-    assert whole.device == second
+    assert whole.model.prior.means.device == second
+    assert whole.origin["device"] == "second"
     assert without_time(whole.history) == without_time(resumed.history)
 
 
