@@ -12,7 +12,8 @@ Random numbers come from PyTorch's default generator, so that a run draws what i
 `own_generator` where a test gives the device one.
 
 Importing this module registers the device with PyTorch: once in a process, before its first backward pass (autograd then
-starts a thread for each device), and without a change to any other device. Inside `active` it is strict.
+starts a thread for each device), and without a change to any other device. Inside `active` it is strict. Tensors get there by
+`to`: `torch.tensor` and `torch.eye` cannot make them.
 """
 
 import weakref
@@ -112,6 +113,8 @@ def compute(operation, *args, **kwargs):
         kwargs.setdefault("generator", own_generator)
     originals = {id(tensor.inner): tensor for tensor in tensors if isinstance(tensor, SecondTensor)}
     result = operation(*tree_map(unwrap, args), **tree_map(unwrap, kwargs))
+    if any(tensor.shape != tensor.inner.shape for tensor in originals.values()):
+        raise NotImplementedError(f"{name} gives a tensor another shape, which the second device cannot")
     if name == "copy_":
         return args[0]
     if goal.type != "second":

@@ -39,19 +39,19 @@ def test_v_nat_needs_every_class():
 
 
 def test_activated_dimensions_exceed_delta(device):
-    statistic = torch.tensor([[0.0, 1.0, 1.1, 5.0]], device=device)
+    statistic = torch.tensor([[0.0, 1.0, 1.1, 5.0]]).to(device)
     assert explain.activated(statistic).tolist() == [[False, False, True, True]]
     assert explain.activated(statistic, delta=2.0).sum() == 1
 
 
 def test_interpolation_joins_its_ends_evenly(device):
-    path = explain.interpolate(torch.tensor([0.0, 2.0], device=device), torch.tensor([4.0, 0.0], device=device), 5)
+    path = explain.interpolate(torch.tensor([0.0, 2.0]).to(device), torch.tensor([4.0, 0.0]).to(device), 5)
     assert path.tolist() == [[0, 2], [1, 1.5], [2, 1], [3, 0.5], [4, 0]]
 
 
 def test_traversal_moves_one_dimension(device):
-    z = torch.tensor([1.0, 2.0, 3.0], device=device)
-    walk = explain.traverse(z, 1, torch.tensor([-1.0, 0.0, 7.0], device=device))
+    z = torch.tensor([1.0, 2.0, 3.0]).to(device)
+    walk = explain.traverse(z, 1, torch.tensor([-1.0, 0.0, 7.0]).to(device))
     assert walk[:, 1].tolist() == [-1, 0, 7]
     assert walk[:, [0, 2]].tolist() == [[1, 3]] * 3
     assert z.tolist() == [1, 2, 3]

@@ -45,12 +45,12 @@ def test_kl_label_lies_between_zero_and_log_k(device, seed, classes, scale):
 
 
 def test_kl_label_of_a_certain_classifier_is_finite_with_its_gradient(device):
-    logits = torch.tensor([[500.0, 0.0, 0.0]], device=device, requires_grad=True)
+    logits = torch.tensor([[500.0, 0.0, 0.0]]).to(device).requires_grad_()
     kl = losses.kl_label(F.log_softmax(logits, 1))
     kl.sum().backward()
     assert kl.item() == pytest.approx(math.log(3))
     assert logits.grad.isfinite().all()
-    assert losses.kl_label(torch.eye(3, device=device).log()).tolist() == pytest.approx([math.log(3)] * 3)
+    assert losses.kl_label(torch.eye(3).to(device).log()).tolist() == pytest.approx([math.log(3)] * 3)
 
 
 def test_kl_latent_is_that_of_torch_distributions(device):
@@ -94,7 +94,7 @@ def test_cross_entropy_is_torchs(device):
     soft = torch.softmax(torch.randn(6, 10), 1)
     expected = F.cross_entropy(log_weights, soft, reduction="none")
     close(losses.cross_entropy(log_weights.to(device), soft.to(device)), expected)
-    certain = torch.eye(3, device=device)
+    certain = torch.eye(3).to(device)
     assert losses.cross_entropy(certain.log(), certain).tolist() == [0, 0, 0]
 
 

@@ -144,7 +144,7 @@ def test_an_empty_component_has_no_spread(device):
 
 
 def test_a_geometric_ratio_has_the_interval_of_its_logarithms(device):
-    above = torch.tensor([2.0, 4.0, 8.0], device=device)
+    above = torch.tensor([2.0, 4.0, 8.0]).to(device)
     ratio, low, high = metrics.geometric_ratio(above, torch.ones(3, device=device))
     assert ratio == pytest.approx(4)
     half = stats.t.ppf(0.975, 2) * math.log(2) / math.sqrt(3)

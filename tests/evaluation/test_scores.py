@@ -7,7 +7,7 @@ from exon.evaluation import scores
 
 
 def test_a_sure_and_varied_classifier_scores_the_number_of_classes(device):
-    sure = torch.eye(10, device=device).repeat(20, 1)
+    sure = torch.eye(10).to(device).repeat(20, 1)
     mean, deviation = scores.class_score(sure, splits=4)
     assert mean == pytest.approx(10)
     assert deviation == pytest.approx(0, abs=1e-9)

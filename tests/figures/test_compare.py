@@ -98,7 +98,7 @@ def test_rows_of_images_keep_their_order_and_colours(device):
 
 
 def test_bars_show_every_dimension_and_in_order(device):
-    values = torch.tensor([3.0, 0.0, 1.5], device=device)
+    values = torch.tensor([3.0, 0.0, 1.5]).to(device)
     plain, ordered = plots.v_nat_bars(values).axes
     assert list(plain.patches[0].get_data().values) == [3.0, 0.0, 1.5]
     assert list(ordered.patches[0].get_data().values) == [0.0, 1.5, 3.0]
@@ -108,7 +108,7 @@ def test_bars_show_every_dimension_and_in_order(device):
 
 
 def test_the_correlation_matrix_shows_each_pair_once(device):
-    matrix = torch.tensor([[1.0, 0.25, 0.5], [0.25, 1.0, 0.75], [0.5, 0.75, 1.0]], device=device)
+    matrix = torch.tensor([[1.0, 0.25, 0.5], [0.25, 1.0, 0.75], [0.5, 0.75, 1.0]]).to(device)
     axis = plots.correlation(matrix, ["a", "b", "c"]).axes[0]
     shown = {(text.get_position(), text.get_text()) for text in axis.texts}
     assert shown == {((0, 1), "0.250"), ((0, 2), "0.500"), ((1, 2), "0.750")}
