@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+import second_device
 import torch
 import torch.nn.functional as F
 from plain import PlainStep, random_batch
@@ -82,6 +83,14 @@ def test_data_and_augmentation_take_at_most_15_percent_of_the_step(step, images)
     whole, part = interleaved(step, lambda: fetch_and_augment(images))
     print(f"step {whole:.4f} s, data and augmentation {part:.4f} s, share {part / whole:.1%}")
     assert part <= 0.15 * whole
+
+
+@pytest.mark.parametrize(("dataset", "most"), [("mnist", 830), ("cifar10", 1080)])
+def test_a_step_dispatches_no_more_operations_than_it_did(dataset, most):
+    """A small step on a GPU waits for launches, not for arithmetic."""
+    count = second_device.operations_of_a_step(dataset).total()
+    print(f"{dataset}: {count} operations a step")
+    assert count <= most
 
 
 def test_negative_ssim_of_the_grid(benchmark):

@@ -118,6 +118,11 @@ class Experiment(BaseModel):
             raise ValueError(
                 f"labelled_batch_size = {self.labelled_batch_size} must be below batch_size = {self.batch_size}"
             )
+        if 1 in (self.labels % self.labelled_batch_size, self.batch_size - self.labelled_batch_size):
+            raise ValueError(
+                f"labels = {self.labels}, batch_size = {self.batch_size} and labelled_batch_size = {self.labelled_batch_size} "
+                "make a batch of one image, which batch normalisation cannot take: give sizes that leave two or more"
+            )
         if self.prior == "line" and (self.distance is None or self.classes is None or len(self.classes) != 2):
             raise ValueError("prior = 'line' needs a distance and two classes")
         if self.distance is not None and self.prior not in ("line", "one_hot"):

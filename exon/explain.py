@@ -55,14 +55,24 @@ def traverse(z: Float[Tensor, " d"], dimension: int, values: Float[Tensor, " m"]
     return walk
 
 
-def perturb(z: Float[Tensor, "n d"], subspace: Bool[Tensor, " d"], noise: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
-    """z + noise on the dimensions of the subspace, z elsewhere: the same noise can be put inside or outside of it."""
+def perturb(
+    z: Float[Tensor, "n d"], subspace: Bool[Tensor, "*points d"], noise: Float[Tensor, "n d"]
+) -> Float[Tensor, "n d"]:
+    """z + noise on the dimensions of the subspace, z elsewhere: the same noise can be put inside or outside of it.
+
+    Args:
+        subspace: (d,) for all points, or (n, d), one for each.
+    """
     return z + noise * subspace
 
 
 @torch.no_grad()
 def pixel_change(
-    model: EXoN, z: Float[Tensor, "n d"], subspace: Bool[Tensor, " d"], noise: Float[Tensor, "n d"], batch: int = 250
+    model: EXoN,
+    z: Float[Tensor, "n d"],
+    subspace: Bool[Tensor, "*points d"],
+    noise: Float[Tensor, "n d"],
+    batch: int = 250,
 ) -> Float[Tensor, " n"]:
     """mean over pixels of ( D(z + noise on the subspace) - D(z) )^2: how much a perturbation changes each image."""
     with evaluating(model):

@@ -121,7 +121,7 @@ def geometric_ratio(
     above: Float[Tensor, " n"], below: Float[Tensor, " n"], level: float = 0.95
 ) -> tuple[float, float, float]:
     """exp of the mean of log(above / below) over pairs, with Student's t interval of that mean: (ratio, low, high)."""
-    logs = (above.double().log() - below.double().log()).cpu()
+    logs = above.cpu().double().log() - below.cpu().double().log()
     half = stats.t.ppf((1 + level) / 2, len(logs) - 1) * logs.std().item() / len(logs) ** 0.5
     mean = logs.mean().item()
     return math.exp(mean), math.exp(mean - half), math.exp(mean + half)

@@ -3,9 +3,10 @@
 import json
 import math
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -24,6 +25,8 @@ from exon.model import EXoN, build
 from exon.runs import checkpoint, provenance
 
 LABELLED_MIX, UNLABELLED_MIX = Beta(0.1, 0.1), Beta(2.0, 2.0)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -53,26 +56,27 @@ def fit(experiment: Experiment, dataset: data.Dataset, checkpoint_path: Path | N
     """Train a model as the experiment says, resuming from the checkpoint if there is one.
 
     The result is a function of the experiment and the data: two runs on one machine, interrupted or not, agree bit for
-    bit. PyTorch's own random state is left as it was found.
+    bit on the CPU. On CUDA `choose_device` switches PyTorch's deterministic algorithms on, which promise the same on one kind
+    of GPU; on MPS PyTorch promises nothing. PyTorch's own random state is left as it was found.
 
     Args:
         dataset: already restricted to the experiment's classes.
         checkpoint_path: written after every epoch; None to keep nothing.
 
     Raises:
-        UserError: the checkpoint belongs to another experiment or is damaged, the device is missing, or the loss is not
-            finite.
+        UserError: the checkpoint belongs to another experiment or is damaged, the device is missing or has too little
+            memory, or the loss is not finite.
     """
     device = choose_device(experiment.device)
     chosen = data.split(
         dataset.train_labels, experiment.labels, experiment.validation, derive_seed(experiment.split_seed, "split")
     )
-    images = TrainingImages(
-        labelled=dataset.train_images[chosen.labelled].to(device),
-        targets=F.one_hot(dataset.train_labels[chosen.labelled], experiment.num_classes).float().to(device),
-        unlabelled=dataset.train_images.to(device),
-    )
-    with torch.random.fork_rng(range(torch.cuda.device_count())):
+    with randomness_of_its_own(device), advice_on_memory(experiment):
+        images = TrainingImages(
+            labelled=dataset.train_images[chosen.labelled].to(device),
+            targets=F.one_hot(dataset.train_labels[chosen.labelled], experiment.num_classes).float().to(device),
+            unlabelled=dataset.train_images.to(device),
+        )
         generator = torch.Generator().manual_seed(derive_seed(experiment.seed, "initialisation"))
         model = build(experiment.dataset, experiment.build_prior(), experiment.width, generator).to(device)
         optimizers = make_optimizers(experiment, model)
@@ -92,6 +96,23 @@ def fit(experiment: Experiment, dataset: data.Dataset, checkpoint_path: Path | N
             if checkpoint_path is not None:
                 checkpoint.save(state, experiment, checkpoint_path)
     return Fitted(model, state.history, chosen, state.beta, state.origin)
+
+
+def randomness_of_its_own(device: torch.device) -> AbstractContextManager[None]:
+    """Afterwards the random states of PyTorch, of the CPU and of the device, are what they were before."""
+    return torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type)
+
+
+@contextmanager
+def advice_on_memory(experiment: Experiment) -> Iterator[None]:
+    """Where memory runs out, a UserError that names the settings to lower; other errors pass."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not re.search("out of memory|not enough memory|can't allocate memory", str(error)):  # CUDA and MPS; the CPU
+            raise
+        settings = f"batch_size = {experiment.batch_size} and width = {experiment.width}"
+        raise UserError(f"The memory is too small for {settings}: give a smaller batch_size or width.") from error
 
 
 def next_beta(experiment: Experiment, recon: float, pixels: int) -> float:
@@ -122,29 +143,30 @@ def make_step(
     device_type = images.labelled.device.type
     kl_weight = effective_kl_weight(experiment)
 
-    def autocast() -> Any:
-        return torch.autocast(device_type, torch.bfloat16) if experiment.precision == "bfloat16" else nullcontext()
+    def run(network: Callable[[Tensor], T], x: Tensor) -> T:
+        """The networks alone work in the experiment's precision: what goes in and what comes out is float32."""
+        with torch.autocast(device_type, torch.bfloat16) if experiment.precision == "bfloat16" else nullcontext():
+            return network(x)
 
     def sci(x: Tensor, targets: Tensor, mix: Beta) -> Tensor:
         permutation = torch.randperm(len(x), device=x.device)
         mixed, mixed_targets = losses.mix_up(x, targets, mix.sample().item(), permutation)
-        return losses.cross_entropy(model.classify(mixed), mixed_targets)
+        return losses.cross_entropy(run(model.classify, mixed), mixed_targets)
 
     def step(labelled: Tensor, unlabelled: Tensor, beta: float, lambda2: float) -> losses.Terms:
         x_labelled, targets = data.to_float(images.labelled[labelled]), images.targets[labelled]
         x_unlabelled = data.to_float(images.unlabelled[unlabelled])
         x = torch.cat([x_labelled, x_unlabelled])
-        with autocast():
-            output = model(x)
-            cross_entropy = sci_labelled = sci_unlabelled = None
-            if experiment.use_cross_entropy:
-                augmented = augmentation(x_labelled)
-                cross_entropy = losses.cross_entropy(model.classify(augmented), targets)
-                if experiment.use_sci:
-                    sci_labelled = sci(augmented, targets, LABELLED_MIX)
+        output = run(model, x)
+        cross_entropy = sci_labelled = sci_unlabelled = None
+        if experiment.use_cross_entropy:
+            augmented = augmentation(x_labelled)
+            cross_entropy = losses.cross_entropy(run(model.classify, augmented), targets)
             if experiment.use_sci:
-                augmented = augmentation(x_unlabelled)
-                sci_unlabelled = sci(augmented, model.classifier.pseudo_label(augmented), UNLABELLED_MIX)
+                sci_labelled = sci(augmented, targets, LABELLED_MIX)
+        if experiment.use_sci:
+            augmented = augmentation(x_unlabelled)
+            sci_unlabelled = sci(augmented, run(model.classifier.pseudo_label, augmented), UNLABELLED_MIX)
         terms = losses.Terms(
             losses.reconstruction(x, output.x_hat),
             losses.kl_label(output.log_weights),
@@ -255,9 +277,6 @@ def train_epoch(
     return {"epoch": epoch + 1, "beta": beta, **now._asdict(), **means}
 
 
-T = TypeVar("T")
-
-
 def progress(items: Iterable[T], total: int, description: str) -> Iterator[T]:
     """The items, with a bar on the terminal: the one named by $EXON_TERMINAL, else standard error if it is one.
 
@@ -295,6 +314,8 @@ def evaluate(model: EXoN, dataset: data.Dataset, chosen: data.Split, seed: int) 
 def choose_device(name: str) -> torch.device:
     """The device of that name; for "auto" CUDA, else MPS, else the CPU.
 
+    CUDA is set to deterministic algorithms for the whole process; PyTorch warns of an operation that has none.
+
     Raises:
         UserError: the device is not there.
     """
@@ -305,4 +326,8 @@ def choose_device(name: str) -> torch.device:
         raise UserError(
             f"device = {name!r} is not available here: give {' or '.join(repr(k) for k, t in available.items() if t)}."
         )
+    if name == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it is first used
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return torch.device(name)

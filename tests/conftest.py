@@ -8,7 +8,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 from playwright.sync_api import sync_playwright
 
@@ -17,6 +17,7 @@ install_import_hook(
     [f"exon.{name}" for name in ("prior", "losses", "model", "explain", "metrics")], "beartype.beartype"
 )
 
+import second_device  # noqa: E402, before the first backward pass
 import torch  # noqa: E402
 
 from exon import data, train  # noqa: E402
@@ -33,7 +34,9 @@ CHROMIUM_OPTIONS = [
     "--disable-sync",
 ]
 
-settings.register_profile("exon", deadline=None, max_examples=25)
+# `device` is one device for all examples of a test.
+unreset = HealthCheck.function_scoped_fixture
+settings.register_profile("exon", deadline=None, max_examples=25, suppress_health_check=[unreset])
 settings.load_profile("exon")
 
 
@@ -72,6 +75,16 @@ def tiny():
 def fitted(sample):
     """The tiny experiment, trained."""
     return train.fit(Experiment.create(**TINY), sample)
+
+
+@pytest.fixture(params=["cpu", "second"])
+def device(request):
+    """The CPU, then a second device that is as strict as CUDA."""
+    if request.param == "cpu":
+        yield torch.device("cpu")
+    else:
+        with second_device.active() as second:
+            yield second
 
 
 @pytest.fixture(scope="session")

@@ -56,6 +56,16 @@ def test_a_setting_beats_its_profile_and_none_leaves_it():
         ({"dataset": "svhn"}, "dataset = 'svhn' is not accepted: give 'mnist' or 'cifar10'."),
         ({"profile": "fast"}, "profile = 'fast' is not accepted: give 'smoke', 'quick', 'cpu' or 'paper'."),
         ({"batch_size": 32}, "labelled_batch_size = 32 must be below batch_size = 32."),
+        (
+            {"labels": 10, "batch_size": 5, "labelled_batch_size": 3},
+            "labels = 10, batch_size = 5 and labelled_batch_size = 3 make a batch of one image, which batch normalisation "
+            "cannot take: give sizes that leave two or more.",
+        ),
+        (
+            {"labels": 10, "batch_size": 3, "labelled_batch_size": 2},
+            "labels = 10, batch_size = 3 and labelled_batch_size = 2 make a batch of one image, which batch normalisation "
+            "cannot take: give sizes that leave two or more.",
+        ),
         ({"prior": "line"}, "prior = 'line' needs a distance and two classes."),
         ({"order": [0, 1]}, "order = [0, 1] must name each of the 10 labels once."),
         ({"distance": 3.0}, "distance = 3.0 goes with the priors 'line' and 'one_hot', not 'circle'."),

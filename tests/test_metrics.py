@@ -1,3 +1,4 @@
+import copy
 import itertools
 import math
 
@@ -24,11 +25,12 @@ def skimage_negative_ssim(images, pairs):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_negative_ssim_equals_skimage_on_all_pairs(channels):
+def test_negative_ssim_equals_skimage_on_all_pairs(device, channels):
     images = torch.tanh(2 * torch.randn(6, channels, 20, 20, generator=torch.Generator().manual_seed(0)))
     pairs = [(a, b) for a in range(6) for b in range(6)]
     expected = skimage_negative_ssim(images.double().numpy(), pairs)
-    assert metrics.negative_ssim(images) == pytest.approx(expected, abs=1e-4)
+    assert metrics.negative_ssim(images.to(device)) == pytest.approx(expected, abs=1e-4)
+    assert metrics.negative_ssim(images.to(device)) == pytest.approx(metrics.negative_ssim(images), rel=1e-5)
 
 
 def test_negative_ssim_of_decoded_images_with_flat_background():
@@ -47,9 +49,10 @@ def test_negative_ssim_needs_a_window():
         metrics.negative_ssim(torch.zeros(2, 1, 10, 20))
 
 
-def test_summary_means_are_exact_for_a_partial_last_batch(sample):
+def test_summary_means_are_exact_for_a_partial_last_batch(device, sample):
     built = model.build("mnist", prior.circle(), 0.25)
-    encoded = metrics.encode_all(built, sample.test_images, torch.Generator().manual_seed(0), batch=30)
+    there = copy.deepcopy(built).to(device)
+    encoded = metrics.encode_all(there, sample.test_images, torch.Generator(device).manual_seed(0), batch=30)
     summary = metrics.summarize(encoded, sample.test_labels)
     with torch.no_grad():
         output = built.eval()(data.to_float(sample.test_images))
@@ -66,8 +69,8 @@ def test_encoding_leaves_the_mode_as_it_was(sample):
     assert built.training
 
 
-def test_center_error():
-    p = prior.circle()
+def test_center_error(device):
+    p = prior.circle().to(device)
     labels = torch.arange(10)
     assert metrics.center_error_pct(p.means, labels, p) == 0
     assert metrics.center_error_pct(p.means.roll(1, 0), labels, p) == 100
@@ -82,9 +85,9 @@ def test_center_error_of_the_prior_is_the_share_beyond_the_bisectors():
     assert floor == pytest.approx(100 * 2 * one_side, abs=0.3)
 
 
-def test_purity_separates_clusters_and_falls_to_chance_when_shuffled():
+def test_purity_separates_clusters_and_falls_to_chance_when_shuffled(device):
     labels = torch.arange(4).repeat(500)
-    z = 100.0 * labels[:, None] + torch.randn(2000, 2, generator=torch.Generator().manual_seed(0))
+    z = (100.0 * labels[:, None] + torch.randn(2000, 2, generator=torch.Generator().manual_seed(0))).to(device)
     assert metrics.purity_pct(z, labels) == 100
     shuffled = labels[torch.randperm(2000, generator=torch.Generator().manual_seed(1))]
     assert metrics.purity_pct(z, shuffled) == pytest.approx(25, abs=3)
@@ -97,20 +100,21 @@ def test_purity_does_not_count_the_point_itself():
         metrics.purity_pct(z[:10], labels[:10])
 
 
-def test_predicted_class_is_the_classifiers(fitted):
+def test_predicted_class_is_the_classifiers(device, fitted):
     z = explain.grid(limit=4.0)
     with torch.no_grad():
         expected = fitted.model.eval().classify(fitted.model.decode(z)).argmax(1)
-    assert torch.equal(metrics.predicted_class(fitted.model, z, batch=7), expected)
+    there = copy.deepcopy(fitted.model).to(device)
+    assert torch.equal(metrics.predicted_class(there, z.to(device), batch=7).cpu(), expected)
 
 
 @given(st.permutations(range(4)), st.integers(0, 2**31))
-def test_relabelling_forgives_any_renaming_of_clusters(permutation, seed):
+def test_relabelling_forgives_any_renaming_of_clusters(device, permutation, seed):
     generator = torch.Generator().manual_seed(seed)
     labels = torch.randint(0, 4, (50,), generator=generator)
     noisy = torch.where(torch.rand(50, generator=generator) < 0.2, (labels + 1) % 4, labels)
     renamed = torch.tensor(permutation)[noisy]
-    error = metrics.relabelled_error_pct(renamed, labels, 4)
+    error = metrics.relabelled_error_pct(renamed.to(device), labels, 4)
     assert error == pytest.approx(metrics.relabelled_error_pct(noisy, labels, 4))
     plain = min(
         100 * (torch.tensor(p)[renamed] != labels).double().mean().item() for p in itertools.permutations(range(4))
@@ -118,10 +122,10 @@ def test_relabelling_forgives_any_renaming_of_clusters(permutation, seed):
     assert error == pytest.approx(plain)
 
 
-def test_codes_from_the_prior_lie_as_the_prior_does():
-    p = prior.one_hot(num_classes=3, latent_dim=4)
-    labels = torch.arange(3).repeat_interleave(20_000)
-    z = p.sample(labels, torch.Generator().manual_seed(0))
+def test_codes_from_the_prior_lie_as_the_prior_does(device):
+    p = prior.one_hot(num_classes=3, latent_dim=4).to(device)
+    labels = torch.arange(3, device=device).repeat_interleave(20_000)
+    z = p.sample(labels, torch.Generator(device).manual_seed(0))
     distance, ratio = metrics.component_spread(z, labels, p)
     assert distance.max() < 0.03
     assert (ratio - 1).abs().max() < 0.03
@@ -132,15 +136,16 @@ def test_codes_from_the_prior_lie_as_the_prior_does():
     torch.testing.assert_close(narrow, torch.full((3,), 0.25), atol=0.03, rtol=0)
 
 
-def test_an_empty_component_has_no_spread():
-    p = prior.line(4.0)
-    distance, ratio = metrics.component_spread(torch.randn(5, 2), torch.zeros(5, dtype=torch.long), p)
+def test_an_empty_component_has_no_spread(device):
+    p = prior.line(4.0).to(device)
+    component = torch.zeros(5, dtype=torch.long, device=device)
+    distance, ratio = metrics.component_spread(torch.randn(5, 2, device=device), component, p)
     assert distance.isnan().tolist() == ratio.isnan().tolist() == [False, True]
 
 
-def test_a_geometric_ratio_has_the_interval_of_its_logarithms():
-    above = torch.tensor([2.0, 4.0, 8.0])
-    ratio, low, high = metrics.geometric_ratio(above, torch.ones(3))
+def test_a_geometric_ratio_has_the_interval_of_its_logarithms(device):
+    above = torch.tensor([2.0, 4.0, 8.0]).to(device)
+    ratio, low, high = metrics.geometric_ratio(above, torch.ones(3, device=device))
     assert ratio == pytest.approx(4)
     half = stats.t.ppf(0.975, 2) * math.log(2) / math.sqrt(3)
     assert (low, high) == pytest.approx((4 * math.exp(-half), 4 * math.exp(half)))

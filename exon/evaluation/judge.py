@@ -16,14 +16,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from exon import data, files, networks
+from exon import data, files, networks, train
 from exon.data import augment
 from exon.errors import UserError
 from exon.experiment import derive_seed
 from exon.model import EXoN, evaluating
 from exon.networks.layers import Classifier
 from exon.runs import checkpoint
-from exon.train import choose_device, progress
 
 NETWORKS = {"mnist": networks.mnist_classifier, "cifar10": networks.cifar10_classifier}
 EPOCHS, BATCH, LEARNING_RATE = 8, 128, 3e-3
@@ -39,10 +38,10 @@ def fit(dataset: data.Dataset, epochs: int = EPOCHS, width: float = 1.0, seed: i
 
     The loss of a batch is the mean of -log w_y(x'), x' the augmented image.
     """
-    device = choose_device("auto")
+    device = train.choose_device("auto")
     images, labels = dataset.train_images.to(device), dataset.train_labels.to(device)
     steps = len(images) // BATCH
-    with torch.random.fork_rng(range(torch.cuda.device_count())):
+    with train.randomness_of_its_own(device):
         judge = NETWORKS[dataset.name](dataset.num_classes, width)
         for layer in judge.modules():
             if isinstance(layer, nn.Dropout2d):
@@ -54,7 +53,7 @@ def fit(dataset: data.Dataset, epochs: int = EPOCHS, width: float = 1.0, seed: i
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * steps)
         for epoch in range(epochs):
             order = torch.randperm(len(images), device=device)[: steps * BATCH].split(BATCH)
-            for index in progress(order, steps, f"judge, epoch {epoch + 1}/{epochs}"):
+            for index in train.progress(order, steps, f"judge, epoch {epoch + 1}/{epochs}"):
                 x = augment.AUGMENTATIONS[dataset.name](data.to_float(images[index]))
                 loss = F.cross_entropy(judge(x), labels[index])
                 optimizer.zero_grad()

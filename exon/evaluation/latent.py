@@ -77,7 +77,7 @@ def rank_correlation(first: Float[Tensor, " d"], second: Float[Tensor, " d"]) ->
 
 def cardinalities(v_nat: Float[Tensor, "k d"], thresholds: Sequence[float] = THRESHOLDS) -> dict[float, float]:
     """Threshold -> number of activated dimensions, the mean over classes: what the paper's delta = 1 hangs on."""
-    return {delta: explain.activated(v_nat, delta).sum(1).double().mean().item() for delta in thresholds}
+    return {delta: explain.activated(v_nat, delta).sum(1).cpu().double().mean().item() for delta in thresholds}
 
 
 def purity_baselines(

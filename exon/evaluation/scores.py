@@ -29,7 +29,7 @@ def class_score(probabilities: Float[Tensor, "n k"], splits: int = 50) -> tuple[
     if len(probabilities) < splits:
         raise UserError(f"{len(probabilities)} images are too few for {splits} parts: give at least as many.")
     scores = []
-    for part in probabilities.double().chunk(splits):
+    for part in probabilities.cpu().double().chunk(splits):
         divergence = (part * (part.clamp_min(1e-30).log() - part.mean(0).clamp_min(1e-30).log())).sum(1)
         scores.append(divergence.mean().exp())
     values = torch.stack(scores)
@@ -67,9 +67,13 @@ def inception(weights: str) -> nn.Module:
 def inception_probabilities(
     network: nn.Module, images: Float[Tensor, "n 3 h w"], batch: int = 50
 ) -> Float[Tensor, "n 1000"]:
-    """InceptionV3's probabilities of images in [-1, 1], enlarged to 299 x 299 (bilinear): (N, 3, H, W) -> (N, 1000)."""
+    """InceptionV3's probabilities of images in [-1, 1], enlarged to 299 x 299 (bilinear): (N, 3, H, W) -> (N, 1000).
+
+    Computed on the network's device, and returned on the CPU.
+    """
+    device = next(network.parameters()).device
     parts = []
     for chunk in images.split(batch):
-        enlarged = F.interpolate(chunk, size=(299, 299), mode="bilinear", align_corners=False)
-        parts.append(network(enlarged).softmax(1))
+        enlarged = F.interpolate(chunk.to(device), size=(299, 299), mode="bilinear", align_corners=False)
+        parts.append(network(enlarged).softmax(1).cpu())
     return torch.cat(parts)

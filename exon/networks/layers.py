@@ -70,7 +70,7 @@ class Classifier(nn.Module):
         MNIST and off on CIFAR-10.
         """
         with _moving_averages_untouched(self), _dropout(self, self.pseudo_label_dropout):
-            return self(x).softmax(1)
+            return self(x).float().softmax(1)
 
 
 def batch_norm2d(channels: int) -> nn.BatchNorm2d:

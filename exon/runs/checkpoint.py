@@ -35,6 +35,7 @@ class State:
 
 def save(state: State, experiment: Experiment, path: Path) -> None:
     """Write a checkpoint, all or nothing: weights, optimizers, random states, beta, history and provenance."""
+    device = state.model.prior.means.device
     content: dict[str, Any] = {
         "experiment": experiment.model_dump_json(),
         "model": state.model.state_dict(),
@@ -43,7 +44,9 @@ def save(state: State, experiment: Experiment, path: Path) -> None:
         "history": state.history,
         "origin": state.origin,
         "random": torch.get_rng_state(),
-        "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "random_of": {device.type: torch.get_device_module(device).get_rng_state(device)}
+        if device.type != "cpu"
+        else {},
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
@@ -74,8 +77,9 @@ def restore(state: State, experiment: Experiment, path: Path) -> None:
                 file=sys.stderr,
             )
     torch.set_rng_state(content["random"])
-    if content["random_cuda"]:
-        torch.cuda.set_rng_state_all(content["random_cuda"])
+    device = state.model.prior.means.device
+    if device.type in content.get("random_of", {}):
+        torch.get_device_module(device).set_rng_state(content["random_of"][device.type], device)
 
 
 def discard_foreign(experiment: Experiment, path: Path) -> None:

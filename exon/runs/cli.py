@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from exon import files
-from exon.errors import UserError
+from exon.errors import CellError, UserError
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Run and check the experiments of the EXoN companion."
@@ -240,7 +240,7 @@ def _run_name(settings: list[str]) -> str:
 
 
 def main() -> None:
-    """Run the command line; a UserError becomes one line on standard error and exit code 2.
+    """Run the command line; a UserError (exit code 2) or a failed cell (1) becomes one line on standard error.
 
     A terminal that goes away does not stop a command.
     """
@@ -251,6 +251,6 @@ def main() -> None:
     except UserError as error:
         print(f"exon: {error}", file=sys.stderr)
         sys.exit(2)
-    except RuntimeError as error:
+    except CellError as error:
         print(f"exon: {error}", file=sys.stderr)
         sys.exit(1)

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import nbformat
 from traitlets.config import Config
 
-from exon.errors import UserError
+from exon.errors import CellError, UserError
 from exon.experiment import Experiment
 from exon.files import PART, alone, check_writable, from_root, room_for, write_text
 from exon.runs import arithmetic as arithmetics
@@ -45,7 +45,7 @@ def run(
     Raises:
         UserError: unknown notebook or parameter, a value that is not accepted, a run folder that cannot be written or holds
             another run, another process at work there, or a full disk.
-        RuntimeError: a cell failed; the message names the notebook so far.
+        CellError: a cell failed; the message names the notebook so far.
     """
     source = find(notebook)
     experiment = check(source, parameters)
@@ -98,7 +98,7 @@ def _execute(source: Path, parameters: dict[str, Any], executed: Path) -> nbform
                 executed.unlink(missing_ok=True)
                 raise UserError(str(error.evalue)) from None
             reason = f"{error.ename}: {error.evalue}"
-            raise RuntimeError(f"Cell {error.exec_count} of {source} failed ({reason}); see {executed}.") from None
+            raise CellError(f"Cell {error.exec_count} of {source} failed ({reason}); see {executed}.") from None
     content = nbformat.read(executed, as_version=4)
     _strip(content)
     return content

@@ -1,11 +1,15 @@
+import copy
+import dataclasses
 import json
 
 import pytest
+import second_device
 import torch
 
-from exon import data, networks
+from exon import data, networks, train
 from exon.errors import UserError
 from exon.evaluation import judge
+from exon.networks import fused
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +30,23 @@ def test_the_judge_is_a_function_of_its_seed():
     a, b, c = (judge.fit(few, epochs=1, width=0.1, seed=seed).state_dict() for seed in (1, 1, 2))
     assert all(map(torch.equal, a.values(), b.values()))
     assert not torch.equal(a["head.0.weight"], c["head.0.weight"])
+
+
+def test_a_second_device_gives_the_same_judge_and_the_same_verdicts(sample, fitted, monkeypatch):
+    monkeypatch.setattr(fused, "applies", lambda *_: False)  # the way of every other device
+    few = dataclasses.replace(sample, train_images=sample.train_images[::2], train_labels=sample.train_labels[::2])
+    here = judge.fit(few, epochs=2, width=0.1)
+    verdicts = [judge.generation_error_pct(here, fitted.model, torch.Generator().manual_seed(0), per_class=20)]
+    with second_device.active() as second:
+        monkeypatch.setattr(train, "choose_device", lambda _: second)
+        there = judge.fit(few, epochs=2, width=0.1)
+        model = copy.deepcopy(fitted.model).to(second)
+        verdicts.append(judge.generation_error_pct(there, model, torch.Generator(second).manual_seed(0), per_class=20))
+        errors = [judge.error_pct(one, data.to_float(few.test_images), few.test_labels) for one in (here, there)]
+    for name, weight in here.state_dict().items():
+        torch.testing.assert_close(there.state_dict()[name].cpu(), weight, rtol=1e-5, atol=1e-5)
+    assert verdicts[0] == verdicts[1]
+    assert errors[0] == errors[1]
 
 
 def test_generated_images_are_judged_against_the_class_they_were_drawn_for(small, fitted):

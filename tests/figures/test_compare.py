@@ -1,3 +1,5 @@
+import copy
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -28,8 +30,8 @@ def test_means_and_deviations_are_drawn_over_the_seeds():
     assert axis.get_xscale() == "log"
 
 
-def test_a_sheet_lies_as_the_points_do():
-    images = -torch.ones(9, 1, 4, 4)
+def test_a_sheet_lies_as_the_points_do(device):
+    images = -torch.ones(9, 1, 4, 4, device=device)
     images[2] = 1.0  # first row from the top, last column
     _, axis = plt.subplots()
     plots.sheet(axis, images, limit=15)
@@ -62,6 +64,22 @@ def test_authors_are_shown_over_the_same_epochs_only():
         assert [line.get_xdata().max() for line in axis.lines] == [2, 2]
 
 
+def test_figures_of_the_plane_are_the_same_from_every_device(device):
+    """The codes and predictions lie on the device of the model; the labels and the prior on the CPU."""
+    p = prior.circle()
+    z, labels = p.means.repeat(2, 1), torch.arange(20) % 10
+    points = plots.latent_scatter(z.to(device), labels, p).axes[0].collections[0]
+    np.testing.assert_allclose(points.get_offsets(), z)
+    path = plots.prior_path(z, labels, p.means[:3].to(device), p).axes[0].lines[0]
+    np.testing.assert_allclose(path.get_xydata(), p.means[:3])
+    there = copy.deepcopy(p).to(device)
+    picture = plots.class_map(torch.arange(9).to(device), limit=3, prior=there).axes[0].images[0]
+    np.testing.assert_array_equal(picture.get_array(), np.arange(9).reshape(3, 3))
+    images = torch.linspace(-1, 1, 4).view(4, 1, 1, 1).expand(4, 1, 2, 2)
+    row = plots.image_row(images.to(device), list("abcd"))
+    assert [axis.images[0].get_array().mean() for axis in row.axes] == pytest.approx([0, 1 / 3, 2 / 3, 1])
+
+
 def test_panels_are_as_many_as_there_are_titles():
     p = prior.line(4.0)
     z, labels = torch.randn(20, 2), torch.arange(20) % 2
@@ -70,17 +88,17 @@ def test_panels_are_as_many_as_there_are_titles():
     assert [axis.get_title(loc="left") or axis.get_title() for axis in shown] == ["a", "b", "c"]
 
 
-def test_rows_of_images_keep_their_order_and_colours():
+def test_rows_of_images_keep_their_order_and_colours(device):
     red = torch.tensor([1.0, -1.0, -1.0]).view(3, 1, 1).expand(3, 3, 3)
-    images = torch.stack([-torch.ones(3, 3, 3), torch.zeros(3, 3, 3), red])
+    images = torch.stack([-torch.ones(3, 3, 3), torch.zeros(3, 3, 3), red]).to(device)
     (first, second) = plots.image_rows({"up": images, "down": images.flip(0)}).axes
     np.testing.assert_allclose(np.asarray(first.images[0].get_array())[0, ::3], [[0, 0, 0], [0.5] * 3, [1, 0, 0]])
     np.testing.assert_allclose(np.asarray(second.images[0].get_array())[0, ::3], [[1, 0, 0], [0.5] * 3, [0, 0, 0]])
     assert second.get_ylabel() == "down"
 
 
-def test_bars_show_every_dimension_and_in_order():
-    values = torch.tensor([3.0, 0.0, 1.5])
+def test_bars_show_every_dimension_and_in_order(device):
+    values = torch.tensor([3.0, 0.0, 1.5]).to(device)
     plain, ordered = plots.v_nat_bars(values).axes
     assert list(plain.patches[0].get_data().values) == [3.0, 0.0, 1.5]
     assert list(ordered.patches[0].get_data().values) == [0.0, 1.5, 3.0]
@@ -89,8 +107,8 @@ def test_bars_show_every_dimension_and_in_order():
     assert list(strips[1].patches[0].get_data().edges) == [-0.5, 0.5, 1.5, 2.5]
 
 
-def test_the_correlation_matrix_shows_each_pair_once():
-    matrix = torch.tensor([[1.0, 0.25, 0.5], [0.25, 1.0, 0.75], [0.5, 0.75, 1.0]])
+def test_the_correlation_matrix_shows_each_pair_once(device):
+    matrix = torch.tensor([[1.0, 0.25, 0.5], [0.25, 1.0, 0.75], [0.5, 0.75, 1.0]]).to(device)
     axis = plots.correlation(matrix, ["a", "b", "c"]).axes[0]
     shown = {(text.get_position(), text.get_text()) for text in axis.texts}
     assert shown == {((0, 1), "0.250"), ((0, 2), "0.500"), ((1, 2), "0.750")}

@@ -6,7 +6,7 @@ import pytest
 
 from exon import data
 from exon.data import sources
-from exon.errors import UserError
+from exon.errors import CellError, UserError
 from exon.runs import cli, notebook, record
 
 
@@ -56,6 +56,21 @@ def test_mistakes_are_one_sentence_and_code_2(exon, arguments, sentence):
     assert err.startswith(sentence)
     assert err.count("\n") == 1
     assert out == ""
+
+
+def test_a_failed_cell_is_one_line_and_another_runtime_error_keeps_its_traceback(exon, monkeypatch):
+    def fail(error):
+        def failing(*_, **__):
+            raise error
+
+        monkeypatch.setattr(record, "read", failing)
+
+    fail(CellError("Cell 3 of x failed (ValueError: y); see z."))
+    assert exon("verify", "somewhere") == (1, "", "exon: Cell 3 of x failed (ValueError: y); see z.\n")
+    fail(RuntimeError("a fault of the program"))
+    monkeypatch.setattr(sys, "argv", ["exon", "verify", "somewhere"])
+    with pytest.raises(RuntimeError, match="a fault of the program"):
+        cli.main()
 
 
 def test_without_data_a_run_stops_with_every_source_named(exon, no_data, tmp_path):

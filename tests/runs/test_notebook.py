@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from exon.errors import UserError
+from exon.errors import CellError, UserError
 from exon.experiment import Experiment
 from exon.runs import cli, notebook, record
 
@@ -156,7 +156,7 @@ def own_notebook(tmp_path, monkeypatch):
 
 def test_a_failing_cell_leaves_only_the_failed_notebook(own_notebook, tmp_path):
     own_notebook("beta = 1.0\nout = ''", "1 / 0")
-    with pytest.raises(RuntimeError, match=r"Cell 3 of .* failed \(ZeroDivisionError: division by zero\)"):
+    with pytest.raises(CellError, match=r"Cell 3 of .* failed \(ZeroDivisionError: division by zero\)"):
         notebook.run("own", {}, tmp_path / "run")
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["run.failed.ipynb"]
 

@@ -1,0 +1,141 @@
+"""Notebooks, redrawing and the judge on a second device; the device itself."""
+
+import jaxtyping
+import matplotlib.pyplot as plt
+import nbformat
+import papermill
+import pytest
+import second_device
+import torch
+
+from exon import data, experiment, train
+from exon.evaluation import judge
+from exon.figures import plots
+from exon.networks import fused
+from exon.runs import cli, notebook, record
+
+SECOND = second_device.DEVICE
+NO_RATIO = "No ratio of changes can be given: for some image no dimension is activated, or every one is.\n"
+
+
+@pytest.fixture
+def second():
+    with second_device.active() as device:
+        yield device
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        lambda x: x + torch.ones(3),
+        lambda x: torch.cat([x, torch.ones(3)]),
+        lambda x: torch.ones(()).add_(x.sum()),
+        lambda x: torch.arange(3)[x.argsort()],
+        lambda x: torch.randn(3, device=SECOND, generator=torch.Generator()),
+        lambda x: torch.randn(3, generator=torch.Generator(SECOND)),
+        lambda x: x.normal_(generator=torch.Generator()),
+        lambda x: x.numpy(),
+        lambda x: plt.plot(x),
+        lambda x: x.double(),
+    ],
+)
+def test_what_fails_on_a_gpu_fails_on_the_second_device(second, mistake):
+    with pytest.raises((RuntimeError, TypeError), match=r"device|generator|numpy|float64"):
+        mistake(torch.ones(3, device=second))
+
+
+def test_what_a_gpu_allows_the_second_device_allows(second):
+    x = torch.arange(3.0, device=second)
+    assert (x + torch.tensor(1.0)).tolist() == [1, 2, 3]
+    assert x[torch.tensor([2, 0])].tolist() == [2, 0]
+    assert x.sum().item() == 3
+    assert x.cpu().double().numpy().sum() == 3
+    x[1:] = 7.0
+    assert x.tolist() == [0, 7, 7]
+    drawn = [torch.randn(3, device=d, generator=torch.Generator(d).manual_seed(1)) for d in (second, "cpu")]
+    assert torch.equal(drawn[0].cpu(), drawn[1])
+
+
+class Runs:
+    """Runs of notebooks in this process, on the small sample, on a device of choice."""
+
+    def __init__(self, folder, monkeypatch):
+        self.folder = folder
+        self.monkeypatch = monkeypatch
+        self.namespace = {}
+
+    def execute(self, source, executed, parameters, **_):
+        """What papermill does, without a kernel: every code cell, the parameters after their cell."""
+        content = nbformat.read(source, as_version=4)
+        self.namespace.clear()
+        self.cells = {cell.id: cell.source for cell in content.cells if cell.cell_type == "code"}
+        for name in self.cells:
+            self.cell(name)
+            if name == "parameters":
+                self.namespace.update(parameters)
+        nbformat.write(content, executed)
+
+    def cell(self, name):
+        exec(compile(self.cells[name], name, "exec"), self.namespace)
+        plt.close("all")
+
+    def out(self, name, device):
+        return self.folder / device / name / "run"
+
+    def metrics(self, name, device):
+        content = record.read(self.out(name, device))
+        assert content["provenance"]["device"] == device
+        return {key: value for key, value in content["metrics"].items() if key != "seconds"}
+
+    def all_on(self, device, name, parameters):
+        """The judge, the notebook and, where it keeps its weights, the notebook again with these; the metrics."""
+        self.monkeypatch.setattr(train, "choose_device", lambda _: torch.device(device))
+        cli.judge("cifar10" if name == "cifar10" else "mnist", width=0.03)
+        notebook.run(name, {"profile": "smoke", "epochs": 1, **parameters}, self.out(name, device))
+        first = self.metrics(name, device)
+        if device == "second" and parameters.get("keep_weights"):
+            with self.monkeypatch.context() as patch:
+                patch.setattr(train, "train_epoch", None)
+                cli.redraw(self.out(name, device))
+            assert self.metrics(name, device) == first
+        return first
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch, sample):
+    cifar10 = data.load("cifar10", "sample")
+    few = {name: getattr(cifar10, name)[: 100 if "test" in name else 400] for name in vars(sample) if "_" in name}
+    small = {"mnist": sample, "cifar10": data.Dataset("cifar10", "sample", **few, sha256="test")}
+    monkeypatch.setattr(data, "load", lambda name, *_: small[name])
+    monkeypatch.setitem(experiment.SAMPLE, "mnist", {"validation": 40})
+    monkeypatch.setitem(experiment.SAMPLE, "cifar10", {"labels": 50, "validation": 50})
+    monkeypatch.setattr(judge, "folder", lambda name: tmp_path / "judge" / name)
+    monkeypatch.setattr(plots, "use_style", lambda: None)
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # it refuses an integer where a float is meant
+    monkeypatch.setattr(fused, "applies", lambda *_: False)  # the way of every other device
+    made = Runs(tmp_path, monkeypatch)
+    monkeypatch.setattr(papermill, "execute_notebook", made.execute)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("mnist", {"width": 0.1, "keep_weights": True}),
+        ("prior_design", {"width": 0.1}),
+        ("ablation", {"width": 0.1, "use_sci": True}),
+        ("cifar10", {"keep_weights": True}),
+    ],
+)
+def test_every_notebook_gives_on_the_second_device_what_it_gives_on_the_cpu(name, parameters, runs, capsys):
+    here = runs.all_on("cpu", name, parameters)
+    with second_device.active():
+        there = runs.all_on("second", name, parameters)
+        assert runs.namespace["fitted"].origin["device"] == "second"
+        if name == "cifar10":
+            for everything in (False, True):
+                runs.namespace["active"] = torch.full_like(runs.namespace["active"], everything)
+                capsys.readouterr()
+                runs.cell("perturb")
+                assert capsys.readouterr().out == NO_RATIO
+    assert there == pytest.approx(here, rel=1e-5, abs=1e-5)
