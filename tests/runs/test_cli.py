@@ -1,11 +1,13 @@
+import json
 import sys
+from pathlib import Path
 
 import pytest
 
 from exon import data
 from exon.data import sources
 from exon.errors import UserError
-from exon.runs import cli, notebook, record
+from exon.runs import cli, notebook
 
 
 @pytest.fixture
@@ -114,10 +116,41 @@ def test_a_setting_needs_a_name_and_a_value(text):
 
 def test_redraw_keeps_what_belongs_to_the_weights(exon, monkeypatch):
     asked = []
-    monkeypatch.setattr(record, "recall_training", lambda run: None)
-    monkeypatch.setattr(notebook, "run", lambda name, parameters, out: asked.append((name, parameters)))
+    monkeypatch.setattr(notebook, "run", lambda name, parameters, out, trained: asked.append((name, parameters)))
     assert exon("redraw", "results/cpu/cifar10/beta-0.05_seed-1")[0] == 0
     ((name, parameters),) = asked
     assert name == "cifar10"
     assert notebook.parameter_defaults(notebook.find(name))["keep_weights"] is False
     assert parameters["keep_weights"] is True
+
+
+def test_verify_and_redraw_keep_the_notebooks_other_parameters(exon, monkeypatch, tmp_path):
+    content = json.loads(Path("results/cpu/cifar10/beta-0.05_seed-1/run.json").read_text())
+    content["parameters"] = {"keep_weights": True, "inception_weights": "weights.pth"}
+    run = tmp_path / "cifar10" / "x"
+    run.mkdir(parents=True)
+    (run / "run.json").write_text(json.dumps(content))
+    asked = []
+
+    def execute(name, parameters, out, trained=False):
+        asked.append(parameters["inception_weights"])
+        out.mkdir(exist_ok=True)
+        if not trained:
+            (out / "run.json").write_text(json.dumps(content))
+
+    monkeypatch.setattr(notebook, "run", execute)
+    assert exon("verify", run)[0] == exon("redraw", run)[0] == 0
+    assert asked == ["weights.pth", "weights.pth"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ([], "default"),
+        (["seed=2", "beta=0.5"], "beta-0.5_seed-2"),
+        (["classes=[0, 7]"], "classes-0-7"),
+        (["inception_weights=../../weights.pth"], "inception_weights-..-..-weights.pth"),
+    ],
+)
+def test_a_run_folder_is_named_by_its_settings(settings, name):
+    assert cli._run_name(settings) == name
