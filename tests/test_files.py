@@ -47,7 +47,7 @@ def test_a_full_disk_is_one_sentence_and_the_old_file_stays(tmp_path, monkeypatc
 
 def test_an_error_that_is_not_of_the_disk_keeps_its_traceback(tmp_path):
     with pytest.raises(FileNotFoundError), files.atomic_path(tmp_path / "a.txt"):
-        open(tmp_path / "nowhere")
+        (tmp_path / "nowhere").read_text()
     assert not list(tmp_path.iterdir())
 
 

@@ -33,6 +33,8 @@ from exon.runs import checkpoint, grid, provenance, record
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNS, SWEEPS, SEED = 50, 10, 1
+WORK: dict[str, str] = {}
+"""The work folder's environment variable, for runs elsewhere than in .work."""
 PARAMETERS = """profile = "smoke"
 classes = [0, 1]
 prior = "circle"
@@ -79,11 +81,11 @@ def repository(folder: Path, record_cell: str = RECORD) -> Path:
 
 def start(folder: Path, *arguments: str, file_size: int | None = None) -> "subprocess.Popen[str]":
     """`exon` in a repository, in a session of its own; `file_size` is the most bytes that it may write into one file."""
-    environment = {name: value for name, value in os.environ.items() if name != "EXON_WORK"} | {"OMP_NUM_THREADS": "1"}
+    environment = {name: value for name, value in os.environ.items() if name != "EXON_WORK"}
     return subprocess.Popen(
         [sys.executable, "-m", "exon", *arguments],
         cwd=folder,
-        env=environment | {"PYTHONPATH": str(folder)},
+        env=environment | WORK | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -53,7 +53,11 @@ def test_another_profile_can_be_asked_for(tmp_path):
         ("notebook: mnist\nprofil: smoke\nruns: []\n", 2, "'profil' is not a key"),
         ("notebook: nothing\nprofile: smoke\nruns:\n  - beta: [1.0]\n", 4, "notebook = 'nothing' is not known"),
         ("notebook: mnist\nprofile: fast\nruns:\n  - beta: [1.0]\n", 4, "profile = 'fast' is not accepted"),
-        (HEAD + "  - name: ../../escape\n    seed: 1\n", 4, "name '../../escape' is not accepted: give letters, digits"),
+        (
+            HEAD + "  - name: ../../escape\n    seed: 1\n",
+            4,
+            "name '../../escape' is not accepted: give letters, digits",
+        ),
         (HEAD + "  - name: a b\n    seed: 1\n", 4, "name 'a b' is not accepted"),
         (HEAD + "  - name: .hidden\n    seed: 1\n", 4, "name '.hidden' is not accepted"),
         ("notebook: ../notebooks/mnist\nprofile: smoke\nruns:\n  - beta: [1.0]\n", 4, "is not known"),

@@ -28,7 +28,7 @@ def locate(self: "SphinxRole | SphinxDirective", run: str, name: str) -> Path | 
 def value_of(content: dict[str, Any], name: str) -> Any:
     """A metric of a record or, where there is none of that name, a setting, or what its provenance says; else None."""
     return next(
-        (content[part][name] for part in ("metrics", "experiment", "provenance") if name in content[part]), None
+        (content[part][name] for part in ("metrics", "experiment", "provenance") if name in content.get(part, ())), None
     )
 
 

@@ -18,7 +18,8 @@ class MetricRole(SphinxRole):
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         run, _, key = self.text.partition("::")
         key, _, form = key.partition(":")
-        path = locate(self, run, "run.json")
+        alone = run.endswith(".json")
+        path = locate(self, *(("", run) if alone else (run, "run.json")))
         if path is None:
             return [], []
         content: Any = json.loads(path.read_text())
@@ -27,7 +28,7 @@ class MetricRole(SphinxRole):
             logger.warning("%s has no metric %r", path, key, location=self.get_location())
             return [], []
         source = f"{key} in {path.relative_to(self.env.srcdir).as_posix()}"
-        return [traced(self, formatted(value, form), source, anchor(path.parent))], []
+        return [traced(self, formatted(value, form), source, "" if alone else anchor(path.parent))], []
 
 
 class AuthorsRole(SphinxRole):
