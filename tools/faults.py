@@ -184,7 +184,7 @@ def disturb(folder: Path, arguments: tuple[str, ...], chance: random.Random, sec
 
 COMMANDS = {
     "run": ("run", "small", "--profile", "smoke", "--out", "results/smoke/small/seed-1"),
-    "sweep": ("sweep", "grid.yaml"),
+    "sweep": ("sweep", "grid.yaml", "--out", "results"),
 }
 
 

@@ -123,10 +123,14 @@ def main(chosen: list[str]) -> int:
             else:
                 count["alive"] += 1
                 print(f"{name}: alive\n  - {was}\n  + {now}", flush=True)
-        print(f"{name}: {count['noticed']} noticed, {count['equivalent']} equivalent, {count['alive']} alive", flush=True)
+        print(
+            f"{name}: {count['noticed']} noticed, {count['equivalent']} equivalent, {count['alive']} alive", flush=True
+        )
     total = sum(counts.values(), Counter())
     changes, unnoticed = total.total(), total["equivalent"] + total["alive"]
-    print(f"{changes} changes, {unnoticed} unnoticed ({100 * unnoticed / changes:.1f} %), {total['alive']} of them alive")
+    print(
+        f"{changes} changes, {unnoticed} unnoticed ({100 * unnoticed / changes:.1f} %), {total['alive']} of them alive"
+    )
     if not chosen:
         write(counts)
     return int(total["alive"] > 0 or 100 * unnoticed > CONFIGURATION["most_unnoticed_pct"] * changes)

@@ -105,13 +105,13 @@ def test_summarize_writes_the_table(exon, tmp_path):
     ("text", "value"), [("a=1", 1), ("a=1e-3", 1e-3), ("a=true", True), ("a=word", "word"), ("a=[0,1]", [0, 1])]
 )
 def test_values_are_json_or_words(text, value):
-    assert cli._parse(text) == ("a", value)
+    assert notebook.parse_setting(text) == ("a", value)
 
 
 @pytest.mark.parametrize("text", ["", "=1", "beta"])
 def test_a_setting_needs_a_name_and_a_value(text):
     with pytest.raises(UserError):
-        cli._parse(text)
+        notebook.parse_setting(text)
 
 
 def test_redraw_keeps_what_belongs_to_the_weights(exon, monkeypatch):
@@ -132,7 +132,7 @@ def test_verify_and_redraw_keep_the_notebooks_other_parameters(exon, monkeypatch
     (run / "run.json").write_text(json.dumps(content))
     asked = []
 
-    def execute(name, parameters, out, trained=False):
+    def execute(name, parameters, out, trained=False, arithmetic=None):
         asked.append(parameters["inception_weights"])
         out.mkdir(exist_ok=True)
         if not trained:

@@ -93,12 +93,12 @@ def test_a_folder_that_holds_another_run_stops_the_grid(tmp_path, monkeypatch):
 def test_the_arguments_give_the_same_experiment(beta, seed):
     import shlex
 
-    from exon.runs import cli, notebook
+    from exon.runs import notebook
 
     run = grid.Run("mnist", "r", {"beta": beta, "seed": seed, "use_sci": False}, None)
     run = grid.Run(run.notebook, run.name, run.parameters, notebook.check(notebook.find("mnist"), run.parameters))
     words = shlex.split(grid.arguments(run))
-    settings = dict(cli._parse(words[i + 1]) for i, word in enumerate(words) if word == "--set")
+    settings = dict(notebook.parse_setting(words[i + 1]) for i, word in enumerate(words) if word == "--set")
     profile = words[words.index("--profile") + 1]
     assert notebook.check(notebook.find("mnist"), {"profile": profile, **settings}) == run.experiment
 

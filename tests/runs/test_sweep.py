@@ -13,9 +13,8 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from exon import files
 from exon.errors import UserError
-from exon.runs import grid, record, sweep
+from exon.runs import grid, sweep
 
 ROOT = Path(__file__).parents[2]
 GRID = """notebook: prior_design
@@ -42,7 +41,7 @@ def start(folder, *arguments):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     environment.pop("EXON_WORK", None)
     return subprocess.Popen(
-        [sys.executable, "-m", "exon", "sweep", *arguments],
+        [sys.executable, "-m", "exon", "sweep", *arguments, "--out", "results"],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
@@ -98,7 +97,7 @@ def test_a_finished_sweep_does_nothing(uninterrupted):
     record = folder / "results/smoke/prior_design/distance-4_seed-1/run.json"
     before = record.stat().st_mtime_ns
     process = start(folder, "grid.yaml")
-    assert "0 of 2 runs left: about 0 minutes" in process.communicate()[0]
+    assert "0 of 2 runs left." in process.communicate()[0]
     assert process.returncode == 0
     assert record.stat().st_mtime_ns == before
 
@@ -149,29 +148,36 @@ def test_jobs_are_runs_at_a_time_however_many_threads_each_has(monkeypatch):
     monkeypatch.setattr(
         sweep.subprocess, "run", lambda command, check: asked.append(command) or SimpleNamespace(returncode=0)
     )
+    beta = sweep.choice("beta", None, "", [], Path("results"))
     for threads in ("", "1", "4"):
         monkeypatch.setenv("OMP_NUM_THREADS", threads)
-        assert sweep.run("beta", None, 2, "local", False) == 0
+        assert sweep.run(beta, 2, "local", False) == 0
     assert [command[command.index("--cores") + 1] for command in asked] == ["2", "2", "8"]
     monkeypatch.setenv("OMP_NUM_THREADS", "many")
     with pytest.raises(UserError, match="OMP_NUM_THREADS = 'many' is not accepted: give a positive number"):
-        sweep.run("beta", None, 2, "local", False)
+        sweep.run(beta, 2, "local", False)
 
 
 def test_a_second_sweep_of_a_grid_is_refused(monkeypatch):
-    monkeypatch.setattr(sweep.subprocess, "run", None)
-    work = record.work_folder(grid.find("beta")) / "cpu"
-    with (
-        files.alone(work, "the first"),
-        pytest.raises(UserError, match=r"^Another process is at work on the grid beta at profile cpu: wait"),
-    ):
-        sweep.run("beta", None, 1, "local", False)
+    said = []
+
+    def second(*_, **__):
+        with pytest.raises(UserError) as error:
+            sweep.run(beta, 1, "local", False)
+        said.append(str(error.value))
+        return SimpleNamespace(returncode=0)
+
+    beta = sweep.choice("beta", None, "", [], Path("results"))
+    monkeypatch.setattr(sweep.subprocess, "run", second)
+    assert sweep.run(beta, 1, "local", False) == 0
+    assert said == ["Another process is at work on the grid beta at profile cpu in results: wait until it has ended."]
 
 
 def test_the_shells_lines_survive_a_level_that_is_a_list(tmp_path):
     folder = repository(tmp_path)
     (folder / "grid.yaml").write_text(GRID.replace("distance: [4.0, 8.0]", "classes: [[0, 1], [3, 5]]"))
-    command = ["-m", "snakemake", "--cores", "4", "--dry-run", "--printshellcmds", "--config", "grid=grid.yaml"]
+    command = ["-m", "snakemake", "--cores", "4", "--dry-run", "--printshellcmds", "--config"]
+    command += ["grid=grid.yaml", "root=results"]
     environment = {**os.environ, "OMP_NUM_THREADS": "3"}
     result = subprocess.run([sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
