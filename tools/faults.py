@@ -30,6 +30,7 @@ from exon.data import sources
 from exon.errors import UserError
 from exon.files import PART, write_text
 from exon.runs import checkpoint, grid, provenance, record
+from exon.runs.processor import words
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNS, SWEEPS, SEED = 50, 10, 1
@@ -310,15 +311,15 @@ def _environment(**variables: str) -> Iterator[None]:
 def main() -> None:
     begun = time.monotonic()
     origin = provenance.begin(data.load("mnist", "sample"))
-    chance = random.Random(SEED)
     counts = {
-        "runs": killed("run", RUNS, chance),
-        "sweeps": killed("sweep", SWEEPS, chance),
-        "full_disk": full_disk(),
         "damage": damage(),
+        "full_disk": full_disk(),
+        "sweeps": killed("sweep", SWEEPS, random.Random(SEED)),
+        "runs": killed("run", RUNS, random.Random(SEED)),
     }
     metrics = {f"{kind}_{name}": number for kind, row in counts.items() for name, number in row.items()}
-    metrics["seconds"] = round(time.monotonic() - begun)
+    metrics["minutes"] = round((time.monotonic() - begun) / 60)
+    origin["processor_name"] = words(origin["processor"])
     content = {"metrics": metrics, "seed": SEED, "provenance": provenance.finish(origin)}
     write_text(ROOT / "results" / "faults.json", json.dumps(content, indent=1) + "\n")
     print(pd.DataFrame(counts).T[["tried", "kept", "kills"]].to_string(na_rep="", float_format="{:.0f}".format))

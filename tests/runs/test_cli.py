@@ -63,7 +63,7 @@ def test_without_data_a_run_stops_with_every_source_named(exon, no_data, tmp_pat
 
 def test_without_data_a_run_may_go_on_with_the_sample_and_says_so(exon, no_data, tmp_path, monkeypatch):
     asked = {}
-    monkeypatch.setattr(notebook, "run", lambda name, parameters, out, force: asked.update(parameters) or out)
+    monkeypatch.setattr(notebook, "run", lambda name, parameters, *_, **__: asked.update(parameters))
     code, _, err = exon("run", "mnist", "--or-sample", "--out", tmp_path / "run")
     assert code == 0
     assert asked["source"] == "sample"

@@ -168,7 +168,10 @@ def test_arrays_come_back(tmp_path, tiny, sample, fitted):
     record.save(tmp_path / "run", tiny, sample, fitted, {"kl": 1.0}, keep_weights=False, arrays={"z": z})
     assert torch.equal(record.arrays(tmp_path / "run")["z"], z)
     (tmp_path / "run" / "arrays.safetensors").write_bytes(b"broken")
-    with pytest.raises(UserError, match=r"holds no arrays\.safetensors"):
+    with pytest.raises(UserError, match=r"arrays\.safetensors is not the file that its record"):
+        record.arrays(tmp_path / "run")
+    (tmp_path / "run" / "run.json").unlink()
+    with pytest.raises(UserError, match=r"holds no arrays\.safetensors that can be read"):
         record.arrays(tmp_path / "run")
 
 
