@@ -3,6 +3,7 @@
 # make book        the book from the records in results/, without training
 # make print       the book as one PDF, with the Chromium that is installed
 # make bench       the benchmarks
+# make faults      kills, full disks and damaged files, counted: half an hour on two cores
 # PROFILE=smoke|quick|cpu|paper sets the scale of what `reproduce` runs.
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ RUN := results/own/$(NAME)
 # Only the quick profile may go on with the small sample where no source of the full data answers.
 OR_SAMPLE := $(if $(filter quick,$(PROFILE)),--or-sample)
 
-.PHONY: reproduce test book print bench clean
+.PHONY: reproduce test book print bench faults clean
 .DELETE_ON_ERROR:
 
 reproduce: .work/$(PROFILE)-mnist.stamp
@@ -50,6 +51,9 @@ test: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/pytest benchmarks --benchmark-columns=min,median,iqr,rounds
+
+faults: .venv/installed
+	$(BIN)/python tools/faults.py
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c "import sys; sys.exit('Python %d.%d is too old: set PYTHON to 3.11 or later.' % sys.version_info[:2] if sys.version_info < (3, 11) else 0)"

@@ -1,3 +1,4 @@
+import json
 import re
 import sys
 from pathlib import Path
@@ -82,7 +83,7 @@ def test_without_data_a_run_stops_with_every_source_named(exon, no_data, tmp_pat
 
 def test_without_data_a_run_may_go_on_with_the_sample_and_says_so(exon, no_data, tmp_path, monkeypatch):
     asked = {}
-    monkeypatch.setattr(notebook, "run", lambda name, parameters, out, force: asked.update(parameters) or out)
+    monkeypatch.setattr(notebook, "run", lambda name, parameters, *_, **__: asked.update(parameters))
     code, _, err = exon("run", "mnist", "--or-sample", "--out", tmp_path / "run")
     assert code == 0
     assert asked["source"] == "sample"
@@ -135,8 +136,7 @@ def test_a_setting_needs_a_name_and_a_value(text):
 
 def test_redraw_keeps_what_belongs_to_the_weights(exon, monkeypatch):
     asked = []
-    monkeypatch.setattr(record, "recall_training", lambda run: None)
-    monkeypatch.setattr(notebook, "run", lambda name, parameters, out: asked.append((name, parameters)))
+    monkeypatch.setattr(notebook, "run", lambda name, parameters, out, trained: asked.append((name, parameters)))
     assert exon("redraw", "results/cpu/cifar10/beta-0.05_seed-1")[0] == 0
     ((name, parameters),) = asked
     assert name == "cifar10"
@@ -157,3 +157,33 @@ def test_a_dry_run_says_where_minutes_were_measured_and_which_scale_counts(exon)
     assert "results/own/paper/ablation/v2_ce-true_kl-true_seed-1" in out
     assert "The profile paper sets the scale, not the grid: epochs = 100 instead of 10." in out
     assert re.search(r"16 of 16 runs left: about \d+ minutes as measured on .*AMD EPYC", out)
+def test_verify_and_redraw_keep_the_notebooks_other_parameters(exon, monkeypatch, tmp_path):
+    content = json.loads(Path("results/cpu/cifar10/beta-0.05_seed-1/run.json").read_text())
+    content["parameters"] = {"keep_weights": True, "inception_weights": "weights.pth"}
+    run = tmp_path / "cifar10" / "x"
+    run.mkdir(parents=True)
+    (run / "run.json").write_text(json.dumps(content))
+    asked = []
+
+    def execute(name, parameters, out, trained=False, arithmetic=None):
+        asked.append(parameters["inception_weights"])
+        out.mkdir(exist_ok=True)
+        if not trained:
+            (out / "run.json").write_text(json.dumps(content))
+
+    monkeypatch.setattr(notebook, "run", execute)
+    assert exon("verify", run)[0] == exon("redraw", run)[0] == 0
+    assert asked == ["weights.pth", "weights.pth"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ([], "default"),
+        (["seed=2", "beta=0.5"], "beta-0.5_seed-2"),
+        (["classes=[0, 7]"], "classes-0-7"),
+        (["inception_weights=../../weights.pth"], "inception_weights-..-..-weights.pth"),
+    ],
+)
+def test_a_run_folder_is_named_by_its_settings(settings, name):
+    assert cli._run_name(settings) == name

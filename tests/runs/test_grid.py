@@ -104,6 +104,14 @@ def test_the_ablation_at_the_authors_scale_has_their_epochs():
         ("notebook: mnist\nprofil: smoke\nruns: []\n", 2, "'profil' is not a key"),
         ("notebook: nothing\nprofile: smoke\nruns:\n  - beta: [1.0]\n", 4, "notebook = 'nothing' is not known"),
         ("notebook: mnist\nprofile: fast\nruns:\n  - beta: [1.0]\n", 4, "profile = 'fast' is not accepted"),
+        (
+            HEAD + "  - name: ../../escape\n    seed: 1\n",
+            4,
+            "name '../../escape' is not accepted: give letters, digits",
+        ),
+        (HEAD + "  - name: a b\n    seed: 1\n", 4, "name 'a b' is not accepted"),
+        (HEAD + "  - name: .hidden\n    seed: 1\n", 4, "name '.hidden' is not accepted"),
+        ("notebook: ../notebooks/mnist\nprofile: smoke\nruns:\n  - beta: [1.0]\n", 4, "is not known"),
         ("", 1, "names with values"),
     ],
 )
@@ -151,3 +159,16 @@ def test_every_grid_is_valid_at_every_profile(path):
     for profile in (None, "smoke", "quick", "paper"):
         runs = grid.load(path, profile)
         assert len({run.folder for run in runs}) == len(runs)
+
+
+def test_a_list_in_a_name_is_one_word(tmp_path):
+    text = "notebook: prior_design\nprofile: smoke\nruns:\n  - classes: [[0, 1], [3, 5]]\n"
+    assert [run.name for run in load(tmp_path, text)] == ["classes-0-1", "classes-3-5"]
+
+
+def test_a_grid_that_is_no_text_is_named(tmp_path):
+    for content in (b"notebook: \xff", b"notebook: \x01"):
+        (tmp_path / "grid.yaml").write_bytes(content)
+        with pytest.raises(UserError, match=r"grid\.yaml is not a text of YAML \(") as error:
+            grid.load(tmp_path / "grid.yaml")
+        assert "\n" not in str(error.value)

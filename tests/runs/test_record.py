@@ -1,3 +1,4 @@
+import errno
 import json
 import math
 import subprocess
@@ -96,9 +97,11 @@ def test_an_empty_folder_has_an_empty_summary(tmp_path):
     assert record.summarize(tmp_path).empty
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"experiment": {"betta": 1}, "metrics": {}, "provenance": {}}', "[]"])
+@pytest.mark.parametrize(
+    "content", ["", "{}", '{"experiment": {"betta": 1}, "metrics": {}, "provenance": {}}', "[]", "\xff"]
+)
 def test_a_damaged_record_is_named(tmp_path, content):
-    (tmp_path / "run.json").write_text(content)
+    (tmp_path / "run.json").write_bytes(content.encode("latin-1"))
     with pytest.raises(UserError, match=r"run\.json is not the record of a run"):
         record.read(tmp_path)
 
@@ -182,5 +185,83 @@ def test_arrays_come_back(tmp_path, tiny, sample, fitted):
     record.save(tmp_path / "run", tiny, sample, fitted, {"kl": 1.0}, keep_weights=False, arrays={"z": z})
     assert torch.equal(record.arrays(tmp_path / "run")["z"], z)
     (tmp_path / "run" / "arrays.safetensors").write_bytes(b"broken")
-    with pytest.raises(UserError, match=r"holds no arrays\.safetensors"):
+    with pytest.raises(UserError, match=r"arrays\.safetensors is not the file that its record"):
         record.arrays(tmp_path / "run")
+    (tmp_path / "run" / "run.json").unlink()
+    with pytest.raises(UserError, match=r"holds no arrays\.safetensors that can be read"):
+        record.arrays(tmp_path / "run")
+
+
+def names(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_run_folder_never_holds_files_of_two_runs(tmp_path, tiny, sample, fitted, monkeypatch):
+    run = tmp_path / "run"
+    record.save(run, tiny, sample, fitted, {"kl": 1.0}, arrays={"z": torch.zeros(1)})
+    for name in ("run.ipynb", "run.failed.ipynb", "notes.txt"):
+        (run / name).write_text("before")
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    held = []
+
+    def watch(method):
+        def watched(self, *arguments, **options):
+            method(self, *arguments, **options)
+            held.append({name for name in names(run) if (run / name).is_file()})
+
+        return watched
+
+    for step in ("unlink", "replace"):
+        monkeypatch.setattr(Path, step, watch(getattr(Path, step)))
+    record.save(run, tiny, sample, fitted, {"kl": 2.0}, keep_weights=False)
+    new = {"run.json", "history.csv", "split.json"}
+    assert names(run) == {*new, "notes.txt"}
+    gone = held.index({"notes.txt"})
+    assert all(held_then <= before.keys() for held_then in held[:gone])
+    last = [held_then - {"notes.txt"} for held_then in held if held_then != before.keys()][-3:]
+    assert all(held_then <= {*new, "notes.txt"} for held_then in held[gone:])
+    assert last == [{"history.csv"}, {"history.csv", "split.json"}, new]
+
+
+def test_a_record_that_cannot_be_written_leaves_the_one_before(stored, tiny, sample, fitted, monkeypatch):
+    before = {path.name: path.read_bytes() for path in stored.iterdir()}
+    write = Path.write_bytes
+
+    def full(self, content):
+        if self.name.endswith("run.json"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(UserError, match=r"run\.json cannot be written \(No space left on device\)"):
+        record.save(stored, tiny, sample, fitted, {"kl": 1.0})
+    assert {path.name: path.read_bytes() for path in stored.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "arrays.safetensors", "history.csv"])
+def test_a_file_that_is_not_the_records_own_is_named(stored, tiny, sample, fitted, name):
+    record.save(stored, tiny, sample, fitted, {}, arrays={"z": torch.zeros(4)})
+    record.intact(stored / name)
+    content = bytearray((stored / name).read_bytes())
+    content[-2] ^= 1
+    (stored / name).write_bytes(content)
+    with pytest.raises(UserError, match=rf"{name} is not the file that its record was written with"):
+        record.arrays(stored) if name == "arrays.safetensors" else record.recall_training(stored)
+
+
+def test_a_record_without_parameters_and_checksums_is_read(stored):
+    content = json.loads((stored / "run.json").read_text())
+    assert content.pop("parameters") == {"keep_weights": True}
+    content.pop("files")
+    (stored / "run.json").write_text(json.dumps(content))
+    assert record.read(stored)["parameters"] == record.read(stored)["files"] == {}
+    record.recall_training(stored)
+
+
+@pytest.mark.parametrize("work", ["", "."])
+def test_the_work_folder_of_a_run_may_be_its_own_folder(monkeypatch, tmp_path, work):
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EXON_WORK", work)
+    expected = tmp_path / "results/a" if work else tmp_path / ".work/results/a"
+    assert record.work_folder(Path("results/a")).resolve() == expected

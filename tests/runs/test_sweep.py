@@ -2,11 +2,13 @@
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -14,6 +16,7 @@ import torch
 from snakemake.cli import parse_config
 
 from exon import train
+from exon.errors import UserError
 from exon.runs import grid, sweep
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +44,7 @@ def start(folder, *arguments):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     environment.pop("EXON_WORK", None)
     return subprocess.Popen(
-        [sys.executable, "-m", "exon", "sweep", *arguments],
+        [sys.executable, "-m", "exon", "sweep", *arguments, "--out", "results"],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
@@ -163,3 +166,50 @@ def test_an_unknown_executor_is_named(tmp_path):
     folder = repository(tmp_path)
     output, _ = start(folder, "grid.yaml", "--executor", "pbs").communicate()
     assert "executor = 'pbs' is not known: give local or slurm" in output
+
+
+def test_jobs_are_runs_at_a_time_however_many_threads_each_has(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        sweep.subprocess, "run", lambda command, check: asked.append(command) or SimpleNamespace(returncode=0)
+    )
+    beta = sweep.choice("beta", None, "", [], Path("results"))
+    for threads in ("", "1", "4"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        assert sweep.run(beta, 2, "local", False) == 0
+    assert [command[command.index("--cores") + 1] for command in asked] == ["2", "2", "8"]
+    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    with pytest.raises(UserError, match="OMP_NUM_THREADS = 'many' is not accepted: give a positive number"):
+        sweep.run(beta, 2, "local", False)
+
+
+def test_a_second_sweep_of_a_grid_is_refused(monkeypatch):
+    said = []
+
+    def second(*_, **__):
+        with pytest.raises(UserError) as error:
+            sweep.run(beta, 1, "local", False)
+        said.append(str(error.value))
+        return SimpleNamespace(returncode=0)
+
+    beta = sweep.choice("beta", None, "", [], Path("results"))
+    monkeypatch.setattr(sweep.subprocess, "run", second)
+    assert sweep.run(beta, 1, "local", False) == 0
+    assert said == ["Another process is at work on the grid beta at profile cpu in results: wait until it has ended."]
+
+
+def test_the_shells_lines_survive_a_level_that_is_a_list(tmp_path):
+    folder = repository(tmp_path)
+    (folder / "grid.yaml").write_text(GRID.replace("distance: [4.0, 8.0]", "classes: [[0, 1], [3, 5]]"))
+    command = ["-m", "snakemake", "--cores", "4", "--dry-run", "--printshellcmds", "--config"]
+    command += ["grid=grid.yaml", "root=results"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "3"}
+    result = subprocess.run([sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    for classes in ((0, 1), (3, 5)):
+        run = "results/smoke/prior_design/classes-{}-{}_seed-1".format(*classes)
+        (line,) = [line for line in (result.stdout + result.stderr).splitlines() if f"--out {run} " in line]
+        words = shlex.split(line)
+        assert words[0] == "OMP_NUM_THREADS=3"
+        assert "classes=[{}, {}]".format(*classes) in words
+        assert words[-3:] == [">", f".work/logs/{run}.log", "2>&1"]

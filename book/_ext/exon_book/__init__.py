@@ -1,6 +1,7 @@
 """Sphinx roles and directives that put records of runs into pages: no number is typed in.
 
 {metric}`quick/mnist/beta-1_seed-1::test_error_pct:.2f`   a number from run.json, its source shown on hover
+{metric}`faults.json::runs_kept:d`                        the same from a file of results/ that is no run's
 {authors}`quick/mnist/beta-1_seed-1::test_error_pct:.2f`  the authors' value at the settings and the epoch of that run
 {paper}`cifar10 0.05 test_error_pct:.1f`                  a number of the paper's table: data set, beta, metric
 {run-label}  quick/mnist/beta-1_seed-1                     what the run was, where, when, and whether it was made here

