@@ -14,7 +14,13 @@ from exon.errors import UserError
 
 
 def skimage_negative_ssim(images, pairs, max_val=1.0):
-    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": max_val, "full": True}
+    options = {
+        "gaussian_weights": True,
+        "sigma": 1.5,
+        "use_sample_covariance": False,
+        "data_range": max_val,
+        "full": True,
+    }
     values = []
     for a, b in pairs:
         channels = [structural_similarity(x, y, **options)[1] for x, y in zip(images[a], images[b], strict=True)]

@@ -65,16 +65,17 @@ def run(
     experiment = notebook.check(notebook.find(name), parameters)
     arithmetics.environment(arithmetic or arithmetics.default(profile))
 
-    from exon import data as datasets
-    from exon.data import sources
+    if experiment.source != "sample":  # which is always there, and PyTorch takes seconds to import
+        from exon import data as datasets
+        from exon.data import sources
 
-    try:
-        datasets.load(experiment.dataset, experiment.source)
-    except sources.NoSourceError as error:
-        if not or_sample:
-            raise
-        print(f"exon: {error} Going on with the sample inside the package.", file=sys.stderr)
-        parameters["source"] = "sample"
+        try:
+            datasets.load(experiment.dataset, experiment.source)
+        except sources.NoSourceError as error:
+            if not or_sample:
+                raise
+            print(f"exon: {error} Going on with the sample inside the package.", file=sys.stderr)
+            parameters["source"] = "sample"
     folder = out or files.OWN / str(parameters["profile"]) / name / _run_name(settings or [])
     print(notebook.run(name, parameters, folder, force, arithmetic=arithmetic))
 

@@ -6,14 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pandas as pd
 import pytest
+import small_repository
 
 from exon.runs import grid, sweep
 
-ROOT = Path(__file__).parents[2]
 GRID = """notebook: prior_design
 profile: smoke
 runs:
@@ -24,12 +23,8 @@ runs:
 
 
 def repository(folder):
-    """A folder with links to the code and empty results."""
-    for name in ("exon", "notebooks", "Snakefile", "profiles"):
-        (folder / name).symlink_to(ROOT / name)
-    (folder / "results").mkdir()
-    for name in ("judge", "reference"):
-        (folder / "results" / name).symlink_to(ROOT / "results" / name)
+    """A small repository with a grid."""
+    small_repository.build(folder)
     (folder / "grid.yaml").write_text(GRID)
     return folder
 
