@@ -36,7 +36,13 @@ CONFIGURATION = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mu
 EQUIVALENT = ROOT / "tests" / "equivalent_mutants.toml"
 RECORD = ROOT / "results" / "mutants.json"
 PLUGINS = ("randomly", "xdist", "benchmark", "cacheprovider", "unraisableexception", "threadexception")
-OPTIONS = ["-x", "-q", "--hypothesis-profile=mutants", *(f"-pno:{name}" for name in PLUGINS)]
+OPTIONS = [
+    "-x",
+    "-q",
+    "--hypothesis-profile=mutants",
+    "--basetemp=.work/mutants",
+    *(f"-pno:{name}" for name in PLUGINS),
+]
 SECONDS, GIB = 120, 6  # what one change may use: one that makes a loop endless is noticed too
 
 
@@ -105,8 +111,14 @@ def main(chosen: list[str]) -> int:
     """Make all changes in the chosen files, or in all; returns the exit code."""
     torch.set_num_threads(1)
     os.chdir(ROOT)
+    Path(".work").mkdir(exist_ok=True)
     settings.register_profile(
-        "mutants", deadline=None, max_examples=25, phases=[Phase.generate], database=None, derandomize=True
+        "mutants",
+        deadline=None,
+        max_examples=25,
+        phases=[Phase.explicit, Phase.generate],
+        database=None,
+        derandomize=True,
     )
     files = {name: tests for name, tests in CONFIGURATION["tests"].items() if name in chosen or not chosen}
     import_libraries(sorted({test for tests in files.values() for test in tests}))
@@ -119,10 +131,11 @@ def main(chosen: list[str]) -> int:
             sys.exit(f"{name}: its tests fail without any change.")
         count = counts[name] = Counter(noticed=0, equivalent=0, alive=0)
         for mutant in mutants(source):
-            was, now = change(source, mutant)
             if not passes(path, mutant, tests):
                 count["noticed"] += 1
-            elif (name, was, now) in known:
+                continue
+            was, now = change(source, mutant)
+            if (name, was, now) in known:
                 count["equivalent"] += 1
             else:
                 count["alive"] += 1
