@@ -1,5 +1,6 @@
 # make reproduce   data, a quick run on MNIST through papermill, the book, and whether the run repeats the stored one
-# make test        lint, types and the whole test suite
+# make test        lint, types and the whole test suite, in random order, in up to four processes
+# make mutants     small wrong changes to the method's code, each against its tests
 # make book        the book from the records in results/, without training
 # make print       the book as one PDF, with the Chromium that is installed
 # make bench       the benchmarks
@@ -19,7 +20,7 @@ RUN := results/own/$(NAME)
 # Only the quick profile may go on with the small sample where no source of the full data answers.
 OR_SAMPLE := $(if $(filter quick,$(PROFILE)),--or-sample)
 
-.PHONY: reproduce test book print bench faults clean
+.PHONY: reproduce test mutants book print bench faults clean
 .DELETE_ON_ERROR:
 
 reproduce: .work/$(PROFILE)-mnist.stamp
@@ -47,7 +48,11 @@ test: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/nbstripout --keep-id --verify notebooks/*.ipynb
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadgroup -p no:benchmark
+
+mutants: .venv/installed
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable ".[mutants,test]"
+	$(BIN)/python tools/mutants.py
 
 bench: .venv/installed
 	$(BIN)/pytest benchmarks --benchmark-columns=min,median,iqr,rounds

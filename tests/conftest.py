@@ -1,4 +1,5 @@
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -6,6 +7,9 @@ import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"  # one for each worker; PyTorch reads it when it is imported
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -40,9 +44,24 @@ settings.register_profile("exon", deadline=None, max_examples=25, suppress_healt
 settings.load_profile("exon")
 
 
+MADE_ONCE = {"site", "smoke", "uninterrupted", "small"}
+"""Fixtures that take long: their tests run in one worker, so that no second one makes them again."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        for name in MADE_ONCE.intersection(item.fixturenames if isinstance(item, pytest.Function) else ()):
+            item.add_marker(pytest.mark.xdist_group(name))
+
+
 @pytest.fixture(autouse=True)
 def _from_the_root(monkeypatch, tmp_path_factory):
-    """Tests run from the repository's root, with a work folder of their own and nobody's terminal."""
+    """Tests run from the repository's root, with a work folder of their own and nobody's terminal.
+
+    PyTorch draws what --randomly-seed says, as Python and NumPy do.
+    """
+    torch.manual_seed(random.getrandbits(32))
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("EXON_WORK", str(tmp_path_factory.mktemp("work")))
     monkeypatch.delenv("EXON_TERMINAL", raising=False)

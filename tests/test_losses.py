@@ -111,6 +111,7 @@ def test_mix_up_weighs_the_shuffled_image_and_its_label_alike(device, c):
 def test_ramp_up():
     assert losses.ramp_up(0, 10) == pytest.approx(math.exp(-5))
     assert losses.ramp_up(5, 10) == pytest.approx(math.exp(-1.25))
+    assert losses.ramp_up(0, 1) == pytest.approx(math.exp(-5))
     assert losses.ramp_up(10, 10) == losses.ramp_up(99, 10) == losses.ramp_up(0, 0) == 1
     values = [losses.ramp_up(epoch, 50) for epoch in range(60)]
     assert values == sorted(values)

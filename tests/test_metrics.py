@@ -14,8 +14,14 @@ from exon import data, explain, losses, metrics, model, prior
 from exon.errors import UserError
 
 
-def skimage_negative_ssim(images, pairs):
-    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0, "full": True}
+def skimage_negative_ssim(images, pairs, max_val=1.0):
+    options = {
+        "gaussian_weights": True,
+        "sigma": 1.5,
+        "use_sample_covariance": False,
+        "data_range": max_val,
+        "full": True,
+    }
     values = []
     for a, b in pairs:
         channels = [structural_similarity(x, y, **options)[1] for x, y in zip(images[a], images[b], strict=True)]
@@ -24,17 +30,17 @@ def skimage_negative_ssim(images, pairs):
     return (1 - np.mean(values)) / 2
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_negative_ssim_equals_skimage_on_all_pairs(device, channels):
+@pytest.mark.parametrize(("channels", "max_val"), [(1, 1.0), (3, 2.0)])
+def test_negative_ssim_equals_skimage_on_all_pairs(device, channels, max_val):
     images = torch.tanh(2 * torch.randn(6, channels, 20, 20, generator=torch.Generator().manual_seed(0)))
     pairs = [(a, b) for a in range(6) for b in range(6)]
-    expected = skimage_negative_ssim(images.double().numpy(), pairs)
-    assert metrics.negative_ssim(images.to(device)) == pytest.approx(expected, abs=1e-4)
+    expected = skimage_negative_ssim(images.double().numpy(), pairs, max_val)
+    assert metrics.negative_ssim(images.to(device), max_val) == pytest.approx(expected, abs=1e-4)
     assert metrics.negative_ssim(images.to(device)) == pytest.approx(metrics.negative_ssim(images), rel=1e-5)
 
 
 def test_negative_ssim_of_decoded_images_with_flat_background():
-    digits = data.to_float(data.load("mnist", "sample").test_images[::60])
+    digits = data.to_float(data.load("mnist", "sample").test_images[::120])
     pairs = [(a, b) for a in range(len(digits)) for b in range(len(digits))]
     expected = skimage_negative_ssim(digits.double().numpy(), pairs)
     assert metrics.negative_ssim(digits) == pytest.approx(expected, abs=1e-4)
@@ -44,9 +50,29 @@ def test_negative_ssim_of_equal_images_is_zero():
     assert metrics.negative_ssim(torch.rand(1, 1, 16, 16).expand(5, 1, 16, 16)) == pytest.approx(0, abs=1e-6)
 
 
-def test_negative_ssim_needs_a_window():
-    with pytest.raises(UserError, match="10 x 20"):
-        metrics.negative_ssim(torch.zeros(2, 1, 10, 20))
+@pytest.mark.parametrize("size", [(10, 20), (20, 10)])
+def test_negative_ssim_needs_a_window(size):
+    with pytest.raises(UserError, match=f"{size[0]} x {size[1]}"):
+        metrics.negative_ssim(torch.zeros(2, 1, *size))
+
+
+def test_an_image_of_one_window_is_large_enough():
+    """Black and white: SSIM is c1 / (1 + c1) between the two, 1 of each with itself."""
+    images = torch.stack([torch.zeros(1, 11, 11), torch.ones(1, 11, 11)])
+    expected = (1 - 1e-4 / (1 + 1e-4)) / 4
+    assert metrics.negative_ssim(images) == pytest.approx(expected, rel=1e-4)
+
+
+def test_no_metric_keeps_a_graph(sample):
+    built = model.build("mnist", prior.circle(), 0.25)
+
+    def kept(_):
+        raise AssertionError("a tensor is kept for a gradient")
+
+    with torch.autograd.graph.saved_tensors_hooks(kept, kept):
+        encoded = metrics.encode_all(built, sample.test_images, torch.Generator().manual_seed(0))
+        metrics.predicted_class(built, encoded["z"])
+        metrics.negative_ssim(torch.rand(2, 1, 12, 12, requires_grad=True))
 
 
 def test_summary_means_are_exact_for_a_partial_last_batch(device, sample):
@@ -96,15 +122,33 @@ def test_purity_separates_clusters_and_falls_to_chance_when_shuffled(device):
 def test_purity_does_not_count_the_point_itself():
     z, labels = torch.arange(12.0)[:, None], torch.arange(12)
     assert metrics.purity_pct(z, labels) == 0
-    with pytest.raises(UserError, match="10 points"):
+    with pytest.raises(UserError, match="10 points are too few for 10 neighbours: give at least 11"):
         metrics.purity_pct(z[:10], labels[:10])
 
 
-def test_predicted_class_is_the_classifiers(device, fitted):
+def test_purity_counts_ten_neighbours():
+    """Of 11 points all others are neighbours: 5 of 10 are alike for each of six points, 4 of 10 for each of five."""
+    z, labels = torch.arange(11.0)[:, None], torch.arange(11) % 2
+    assert metrics.purity_pct(z, labels) == pytest.approx(100 * (6 * 0.5 + 5 * 0.4) / 11)
+
+
+def test_purity_of_many_points_is_that_of_all_distances_at_once():
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 3, (2100,), generator=generator)
+    z = labels[:, None] + torch.randn(2100, 2, generator=generator)
+    distance = torch.cdist(z, z).fill_diagonal_(torch.inf)
+    nearest = distance.topk(4, largest=False).indices
+    expected = 100 * (labels[nearest] == labels[:, None]).double().mean().item()
+    assert metrics.purity_pct(z, labels, neighbours=4) == pytest.approx(expected, abs=1e-3)
+
+
+def test_predicted_class_is_the_classifiers(device):
+    built = model.build("mnist", prior.circle(), 0.25)
     z = explain.grid(limit=4.0)
     with torch.no_grad():
-        expected = fitted.model.eval().classify(fitted.model.decode(z)).argmax(1)
-    there = copy.deepcopy(fitted.model).to(device)
+        expected = built.eval().classify(built.decode(z)).argmax(1)
+    assert len(expected.unique()) > 1
+    there = copy.deepcopy(built).to(device)
     assert torch.equal(metrics.predicted_class(there, z.to(device), batch=7).cpu(), expected)
 
 
@@ -136,11 +180,12 @@ def test_codes_from_the_prior_lie_as_the_prior_does(device):
     torch.testing.assert_close(narrow, torch.full((3,), 0.25), atol=0.03, rtol=0)
 
 
-def test_an_empty_component_has_no_spread(device):
+@pytest.mark.parametrize(("codes", "known"), [(0, False), (1, False), (2, True)])
+def test_a_component_of_fewer_than_two_codes_has_no_spread(device, codes, known):
     p = prior.line(4.0).to(device)
-    component = torch.zeros(5, dtype=torch.long, device=device)
-    distance, ratio = metrics.component_spread(torch.randn(5, 2, device=device), component, p)
-    assert distance.isnan().tolist() == ratio.isnan().tolist() == [False, True]
+    component = torch.tensor([0] * 5 + [1] * codes).to(device)
+    distance, ratio = metrics.component_spread(torch.randn(5 + codes, 2, device=device), component, p)
+    assert distance.isnan().tolist() == ratio.isnan().tolist() == [False, not known]
 
 
 def test_a_geometric_ratio_has_the_interval_of_its_logarithms(device):

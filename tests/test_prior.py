@@ -62,6 +62,9 @@ def test_line_and_row():
     row = prior.row()
     assert row.means[:, 1].eq(0).all()
     torch.testing.assert_close(row.means[:, 0].diff(), torch.full((9,), 8.0))
+    assert row.means[0, 0] == -row.means[-1, 0]
+    assert prior.line(8.0).variances.eq(4).all()
+    assert row.variances.eq(4).all()
 
 
 def test_the_papers_one_hot():
@@ -74,13 +77,41 @@ def test_the_papers_one_hot():
 
 
 @pytest.mark.parametrize(
+    "p",
+    [
+        *(prior.circle(2, 0.5), prior.row(2, 0.5), prior.line(0.5, 0.5), prior.one_hot(num_classes=2, latent_dim=2)),
+        *(prior.grid(2, 0.5), prior.single(2, 0.5)),
+        prior.one_hot(distance=0.5, label_variance=0.5, noise_variance=0.5),
+    ],
+)
+def test_the_smallest_priors_are_built(p):
+    assert p.num_classes in (2, 10)
+    assert p.latent_dim in (2, 256)
+
+
+NOT_FINITE = torch.tensor([[0.0, torch.inf], [0.0, 0.0]])
+
+
+@pytest.mark.parametrize(
     ("build", "named"),
     [
         (lambda: prior.circle(variance=0.0), "variance = 0.0"),
         (lambda: prior.circle(num_classes=1), "num_classes = 1"),
+        (lambda: prior.row(variance=0.0), "variance = 0.0"),
+        (lambda: prior.row(num_classes=1), "num_classes = 1"),
+        (lambda: prior.grid(variance=0.0), "variance = 0.0"),
+        (lambda: prior.grid(num_classes=0), "num_classes = 0"),
+        (lambda: prior.single(variance=0.0), "variance = 0.0"),
+        (lambda: prior.single(num_classes=1), "num_classes = 1"),
         (lambda: prior.line(-1.0), "distance = -1.0"),
+        (lambda: prior.line(0.0), "distance = 0.0"),
+        (lambda: prior.line(1.0, variance=0.0), "variance = 0.0"),
         (lambda: prior.one_hot(latent_dim=5), "latent_dim = 5"),
+        (lambda: prior.one_hot(num_classes=1), r"at least num_classes = 1 \(>= 2\)"),
+        (lambda: prior.one_hot(distance=0.0), "distance = 0.0"),
         (lambda: prior.one_hot(label_variance=-0.1), "label_variance = -0.1"),
+        (lambda: prior.GaussianMixturePrior(NOT_FINITE, torch.ones(2, 2)), "means must be finite"),
+        (lambda: prior.GaussianMixturePrior(torch.zeros(2, 2), NOT_FINITE + 1), "variances finite"),
         (lambda: prior.GaussianMixturePrior(torch.zeros(3, 2), torch.ones(2, 3)), r"\(3, 2\) and \(2, 3\)"),
         (lambda: prior.GaussianMixturePrior(torch.zeros(3, 2), torch.zeros(3, 2)), "positive"),
     ],
@@ -91,13 +122,14 @@ def test_bad_input_is_named(build, named):
 
 
 def test_the_grid_has_two_rows_and_neighbours_four_deviations_apart():
-    means = prior.grid(10, 4.0).means
+    means = prior.grid().means
     assert means[:, 0].tolist() == [-16, -8, 0, 8, 16] * 2
     assert means[:, 1].tolist() == [4] * 5 + [-4] * 5
 
 
 def test_the_single_layout_is_one_gaussian():
-    p = prior.single(10, 4.0)
+    p = prior.single()
+    assert p.num_classes == 10
     z = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(p.log_prob(z), Independent(Normal(torch.zeros(2), 2 * torch.ones(2)), 1).log_prob(z))
 

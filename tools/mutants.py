@@ -25,6 +25,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+import torch
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.operators.provider import OperatorProvider
@@ -35,7 +36,13 @@ CONFIGURATION = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mu
 EQUIVALENT = ROOT / "tests" / "equivalent_mutants.toml"
 RECORD = ROOT / "results" / "mutants.json"
 PLUGINS = ("randomly", "xdist", "benchmark", "cacheprovider", "unraisableexception", "threadexception")
-OPTIONS = ["-x", "-q", "--hypothesis-profile=mutants", *(f"-pno:{name}" for name in PLUGINS)]
+OPTIONS = [
+    "-x",
+    "-q",
+    "--hypothesis-profile=mutants",
+    "--basetemp=.work/mutants",
+    *(f"-pno:{name}" for name in PLUGINS),
+]
 SECONDS, GIB = 120, 6  # what one change may use: one that makes a loop endless is noticed too
 
 
@@ -87,11 +94,14 @@ def replace(path: Path, source: str) -> None:
 
 
 def import_libraries(tests: list[str]) -> None:
-    """Run the tests, for what they import on the way, then forget the repository's modules: a fork imports these anew."""
-    pytest.main([*OPTIONS, *tests])
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if name != "__main__" and file and Path(file).resolve().is_relative_to(ROOT) and ".venv" not in file:
+    """Import what the tests import, then forget the package and the tests: a fork imports these anew.
+
+    Nothing is differentiated here: PyTorch refuses to do so in a fork of a process that did.
+    """
+    pytest.main(["--collect-only", "-qq", *OPTIONS, *tests])
+    torch.testing.assert_close(torch.zeros(1), torch.zeros(1))  # imports much at its first call
+    for name in list(sys.modules):
+        if name.split(".")[0] in {"exon", "conftest", *(Path(test).stem for test in tests)}:
             del sys.modules[name]
     gc.collect()
     gc.freeze()
@@ -99,10 +109,16 @@ def import_libraries(tests: list[str]) -> None:
 
 def main(chosen: list[str]) -> int:
     """Make all changes in the chosen files, or in all; returns the exit code."""
-    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
     os.chdir(ROOT)
+    Path(".work").mkdir(exist_ok=True)
     settings.register_profile(
-        "mutants", deadline=None, max_examples=25, phases=[Phase.generate], database=None, derandomize=True
+        "mutants",
+        deadline=None,
+        max_examples=25,
+        phases=[Phase.explicit, Phase.generate],
+        database=None,
+        derandomize=True,
     )
     files = {name: tests for name, tests in CONFIGURATION["tests"].items() if name in chosen or not chosen}
     import_libraries(sorted({test for tests in files.values() for test in tests}))
@@ -115,10 +131,11 @@ def main(chosen: list[str]) -> int:
             sys.exit(f"{name}: its tests fail without any change.")
         count = counts[name] = Counter(noticed=0, equivalent=0, alive=0)
         for mutant in mutants(source):
-            was, now = change(source, mutant)
             if not passes(path, mutant, tests):
                 count["noticed"] += 1
-            elif (name, was, now) in known:
+                continue
+            was, now = change(source, mutant)
+            if (name, was, now) in known:
                 count["equivalent"] += 1
             else:
                 count["alive"] += 1
@@ -144,13 +161,14 @@ def equivalent() -> list[dict[str, str]]:
 def write(counts: dict[str, Counter[str]]) -> None:
     """Keep the counts of a whole run, with what they depend on."""
     from exon.files import atomic_path
-    from exon.runs import record
+    from exon.runs import provenance
+    from exon.runs.processor import processor
 
     content = {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": record._git("rev-parse", "HEAD"),
-        "code_changed": bool(record._git("status", "--porcelain", "--", "exon", "tests")),
-        "processor": record._processor(),
+        "commit": provenance._git("rev-parse", "HEAD"),
+        "code_changed": bool(provenance._git("status", "--porcelain", "--", "exon", "tests")),
+        "processor": processor(),
         "tool": f"cosmic-ray {importlib.metadata.version('cosmic-ray')}",
         "total": sum(counts.values(), Counter()),
         "files": counts,

@@ -65,7 +65,7 @@ def run(
     experiment = notebook.check(notebook.find(name), parameters)
     arithmetics.environment(arithmetic or arithmetics.default(profile))
 
-    if experiment.source != "sample":
+    if experiment.source != "sample":  # which is always there, and PyTorch takes seconds to import
         from exon import data as datasets
         from exon.data import sources
 

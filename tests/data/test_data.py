@@ -1,7 +1,10 @@
+import re
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
@@ -16,6 +19,7 @@ from exon.errors import UserError
 def test_the_embedded_sample_is_real_and_balanced(name, train, test, shape):
     sample = data.load(name, "sample")
     assert sample.source == "sample"
+    assert re.fullmatch("[0-9a-f]{64}", sample.sha256)
     assert sample.train_images.shape == (train, *shape)
     assert sample.test_images.shape == (test, *shape)
     assert sample.train_images.dtype == torch.uint8
@@ -33,6 +37,7 @@ def test_the_samples_are_small():
     assert sum(sizes) < 4e6
 
 
+@example(1, 1, 1, 0, 0, 0)
 @given(
     st.integers(2, 6),
     st.integers(1, 4),
@@ -86,6 +91,15 @@ def test_labelled_batches_cycle_and_unlabelled_ones_do_not_repeat():
     assert len(unlabelled.unique()) == len(unlabelled) == 960
 
 
+def test_a_set_that_just_suffices_is_shuffled_once():
+    torch.manual_seed(0)
+    pairs = list(data.batches(6, 40, steps=2, sizes=(3, 20), device=torch.device("cpu")))
+    torch.manual_seed(0)
+    unlabelled, labelled = torch.randperm(40), torch.randperm(6)
+    assert torch.equal(torch.cat([u for _, u in pairs]), unlabelled)
+    assert torch.equal(torch.cat([chosen for chosen, _ in pairs]), labelled)
+
+
 def test_a_small_unlabelled_set_is_shuffled_again():
     pairs = list(data.batches(10, 50, steps=3, sizes=(4, 40), device=torch.device("cpu")))
     assert [len(u) for _, u in pairs] == [40, 40, 40]
@@ -98,11 +112,13 @@ def test_select_classes_renumbers(sample):
     assert torch.equal(pair.train_images[pair.train_labels == 0], sample.train_images[sample.train_labels == 7])
     assert torch.equal(pair.test_images[pair.test_labels == 1], sample.test_images[sample.test_labels == 1])
     assert data.select_classes(sample, None) is sample
+    with pytest.raises(FrozenInstanceError):
+        pair.source = "elsewhere"
 
 
 @pytest.mark.parametrize("classes", [[1], [1, 1], [0, 10], [-1, 2]])
 def test_select_classes_names_what_it_refuses(sample, classes):
-    with pytest.raises(UserError, match=r"classes = \["):
+    with pytest.raises(UserError, match=r"classes = \[.* different labels of 0\.\.9\."):
         data.select_classes(sample, classes)
 
 

@@ -39,7 +39,13 @@ def test_effects_are_differences_of_means_with_t_intervals(numbers):
     np.testing.assert_allclose((result["high"] - result["low"]) / 2, [half, half, 2 * half], rtol=1e-6)
 
 
-@pytest.mark.parametrize("left_out", [[0, 1, 2], list(range(4, 12))])
+def test_one_run_more_than_cells_is_enough():
+    five = design({(False, False): [1.0, 2.0], (False, True): [3.0], (True, False): [4.0], (True, True): [5.0]})
+    result = effects(five, "ce", "kl", "y")
+    np.testing.assert_allclose(result["effect"], [2.25, 1.25, -0.5])
+
+
+@pytest.mark.parametrize("left_out", [[0, 1, 2], list(range(4, 12)), [1, 2, 4, 5, 7, 8, 10, 11]])
 def test_too_few_runs_are_named(left_out):
     full = design({(a, b): [1.0, 2.0, 3.0] for a in (False, True) for b in (False, True)})
     with pytest.raises(UserError, match=r"runs in \d cells of ce x kl: give runs in all 4"):

@@ -14,14 +14,16 @@ from exon.networks import fused
 
 @pytest.fixture(scope="module")
 def small():
-    """A narrow judge of the embedded sample, and the sample."""
+    """A narrow judge of the embedded sample, trained in small steps, and the sample."""
     sample = data.load("mnist", "sample")
-    return judge.fit(sample, epochs=20, width=0.5), sample
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judge, "BATCH", 32)
+        return judge.fit(sample, epochs=4, width=0.25), sample
 
 
 def test_the_judge_learns_the_digits(small):
     trained, sample = small
-    assert judge.record_of(trained, sample, 0.5, 1)["test_error_pct"] < 15
+    assert judge.record_of(trained, sample, 0.25, 1)["test_error_pct"] < 15
 
 
 def test_the_judge_is_a_function_of_its_seed():
@@ -70,7 +72,7 @@ def test_generated_images_are_judged_against_the_class_they_were_drawn_for(small
 def test_a_stored_judge_is_read_back(small, tmp_path, monkeypatch):
     trained, sample = small
     monkeypatch.setattr(judge, "folder", lambda _: tmp_path)
-    judge.save(trained, judge.record_of(trained, sample, 0.5, 1), tmp_path)
+    judge.save(trained, judge.record_of(trained, sample, 0.25, 1), tmp_path)
     again = judge.load("mnist")
     x = data.to_float(sample.test_images[:50])
     assert torch.equal(again(x), trained(x))

@@ -49,5 +49,13 @@ def test_it_stands_in_only_where_it_is_exact():
     assert fused.applies(x, norm)
     assert not fused.applies(x.double(), norm)
     assert not fused.applies(x, copy.deepcopy(norm).eval())
-    norm.weight.data[2] = -0.1
-    assert not fused.applies(x, norm)
+    for gamma in (-0.1, 0.0):
+        norm.weight.data[2] = gamma
+        assert not fused.applies(x, norm)
+
+
+def test_its_gradient_has_no_gradient():
+    x = torch.randn(2, 5, 4, 4).contiguous(memory_format=torch.channels_last).requires_grad_()
+    (gradient,) = torch.autograd.grad(fused.norm_pool(x, normalised()).square().sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()

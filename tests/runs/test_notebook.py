@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import small_repository
 
 from exon.errors import CellError, UserError
 from exon.experiment import Experiment
@@ -26,10 +27,10 @@ def smoke(tmp_path_factory):
     return out
 
 
-def exon(*arguments, work, **environment):
+def exon(*arguments, work, cwd=small_repository.ROOT, **environment):
     variables = {**os.environ, "EXON_WORK": str(work), "OMP_NUM_THREADS": "1", **environment}
     command = [sys.executable, "-m", "exon", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=variables, cwd=Path(__file__).parents[2])
+    return subprocess.run(command, capture_output=True, text=True, env=variables, cwd=cwd)
 
 
 @pytest.mark.parametrize("name", [name for name in NOTEBOOKS if name != "mnist"])
@@ -64,10 +65,13 @@ def test_the_checkpoint_is_gone_after_the_run(smoke):
     assert not list((smoke.parents[3] / "work").rglob("*.pt"))
 
 
-def test_verify_finds_the_stored_metrics_again_bit_for_bit(smoke, tmp_path):
-    result = exon("verify", smoke, work=tmp_path)
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert result.stdout.count("same") == len(record.read(smoke)["metrics"]) - 1
+def test_verify_finds_the_stored_metrics_again_bit_for_bit(tmp_path):
+    folder = small_repository.build(tmp_path)
+    run = Path("results/smoke/prior_design/run")
+    for arguments in (("run", "prior_design", "--profile", "smoke", "--out", run), ("verify", run)):
+        result = exon(*arguments, work=tmp_path / "work", cwd=folder)
+        assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count("same") == len(record.read(folder / run)["metrics"]) - 1 == 2
 
 
 def test_redraw_makes_figures_and_metrics_anew_without_training(smoke, tmp_path):

@@ -7,11 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+import small_repository
 import torch
 from snakemake.cli import parse_config
 
@@ -19,7 +19,6 @@ from exon import train
 from exon.errors import UserError
 from exon.runs import grid, sweep
 
-ROOT = Path(__file__).parents[2]
 GRID = """notebook: prior_design
 profile: smoke
 runs:
@@ -30,12 +29,8 @@ runs:
 
 
 def repository(folder):
-    """A folder with links to the code and empty results."""
-    for name in ("exon", "notebooks", "Snakefile", "profiles"):
-        (folder / name).symlink_to(ROOT / name)
-    (folder / "results").mkdir()
-    for name in ("judge", "reference"):
-        (folder / "results" / name).symlink_to(ROOT / "results" / name)
+    """A small repository with a grid."""
+    small_repository.build(folder)
     (folder / "grid.yaml").write_text(GRID)
     return folder
 
