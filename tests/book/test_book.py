@@ -15,6 +15,7 @@ from sphinx.util.console import strip_colors
 
 from exon.evaluation import reference
 from exon.experiment import Experiment
+from exon.files import OWN
 from exon.runs import grid, notebook, record
 
 sys.path.insert(0, "book/_ext")
@@ -72,7 +73,8 @@ def test_every_run_is_labelled_with_its_origin_and_command(site):
     for name in ("index", "mnist"):
         labels = pages(site)[site / "book" / f"{name}.html"].select(".record")
         (label,) = [label for label in labels if "Profile quick, 3 epochs" in label.text]
-        assert notebook.command("mnist", record.experiment_of(RUN), str(RUN)) in label.text
+        again = (OWN / RUN.relative_to("results")).as_posix()
+        assert notebook.command("mnist", record.experiment_of(RUN), again) in label.text
 
 
 def test_every_figure_has_a_description(site):
@@ -231,7 +233,7 @@ def test_a_run_on_the_whole_data_is_not_announced(small_book):
 
 
 def test_a_claim_that_holds_is_plain_text_with_its_source(small_book):
-    html, warnings = small_book("{claim}`KL falls <kl-falls>`", kl_at={1: 7.0, 5: 4.0})
+    html, warnings = small_book("{claim}`KL falls <kl-falls>`", grids={"beta": lambda e: {"kl": 1 / e.beta}})
     assert warnings == ""
     (claim,) = BeautifulSoup(html, "html.parser").select("abbr.metric")
     assert claim.text == "KL falls"
@@ -239,7 +241,7 @@ def test_a_claim_that_holds_is_plain_text_with_its_source(small_book):
 
 
 def test_a_claim_that_fails_is_a_warning(small_book):
-    _, warnings = small_book("{claim}`KL falls <kl-falls>`", kl_at={1: 4.0, 5: 7.0})
+    _, warnings = small_book("{claim}`KL falls <kl-falls>`", grids={"beta": lambda e: {"kl": e.beta}})
     assert "the claim 'kl-falls' does not hold any more" in warnings
 
 
@@ -285,7 +287,6 @@ def test_what_cannot_be_said_of_several_runs_is_a_warning(small_book):
         "{plot} mnist-table": "no :alt: given",
         "{plot} mnist-latent\n:alt: x": "nothing is stored for 0.1 (finished runs: 1; missing: beta-0.1_seed-1, beta-0.25_seed-1",
         "{ledger} beta::nothing": "no such ledger",
-        "{trials} beta": "nothing is stored for 'validation_error_pct' (finished runs: 1; missing: beta-0.1_seed-1",
     }
     check_complaints(small_book, complaints, kl_at={1: 7.0})
     _, warnings = small_book("{claim}`digits leave their circles <out-of-place-at-0.1>`")
@@ -327,6 +328,12 @@ def test_a_cell_of_the_ablation_without_runs_is_a_warning(small_book):
         return None if e.use_cross_entropy and not e.use_kl else dict.fromkeys(OUTCOMES, 1.0)
 
     check_complaints(small_book, complaints, grids={"ablation": measured})
+
+
+def test_a_table_without_its_metric_is_a_warning(small_book):
+    complaint = "nothing is stored for 'validation_error_pct' (finished runs: 5; missing: none)"
+    grids = {"cifar10_setting": lambda e: {"seconds": 1.0}}
+    check_complaints(small_book, {"{trials} cifar10_setting": complaint}, grids=grids)
 
 
 def test_a_figure_without_arrays_is_a_warning(small_book):
