@@ -1,11 +1,5 @@
 import os
 import random
-import shutil
-import subprocess
-import sys
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -14,7 +8,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
-from playwright.sync_api import sync_playwright
 
 # The shapes in the annotations of these modules are checked in every test.
 install_import_hook(
@@ -29,14 +22,6 @@ from exon.experiment import Experiment  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 TINY = {"profile": "smoke", "epochs": 2, "width": 0.25, "labels": 20, "validation": 100}
-
-CHROMIUM_OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 # `device` is one device for all examples of a test.
 unreset = HealthCheck.function_scoped_fixture
@@ -104,68 +89,3 @@ def device(request):
     else:
         with second_device.active() as second:
             yield second
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    """The path of Chromium; where CI promises one, its absence is a failure and not a skip."""
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        if os.environ.get("CI"):
-            pytest.fail("Chromium is not installed, and CI must not skip the browser tests.")
-        pytest.skip("Chromium is not installed")
-    return path
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    """The book, built from the stored records with warnings as errors; the folder of its pages."""
-    folder = tmp_path_factory.mktemp("book")
-    program = Path(sys.executable).with_name("jupyter-book")
-    command = [program, "build", ".", "-W", "--keep-going", "-n", "--path-output", folder]
-    environment = {**os.environ, "EXON_PROFILE": "quick"}
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
-    assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-5000:]
-    return folder / "_build" / "html"
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture(scope="session")
-def address(site):
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def browser(chromium):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(browser, address):
-    """Open a page; returns it with its console errors and the requests that left the site."""
-    contexts = []
-
-    def open_page(path, width=1280, scheme="light"):
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        contexts.append(context)
-        page = context.new_page()
-        errors, outside = [], []
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("request", lambda r: None if r.url.startswith((address, "data:", "blob:")) else outside.append(r.url))
-        page.goto(address + path, wait_until="networkidle")
-        return page, errors, outside
-
-    yield open_page
-    for context in contexts:
-        context.close()

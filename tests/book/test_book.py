@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import sys
 from functools import cache
@@ -14,9 +15,13 @@ from sphinx.util.console import strip_colors
 
 from exon.evaluation import reference
 from exon.experiment import Experiment
+from exon.files import OWN
 from exon.runs import grid, notebook, record
 
 sys.path.insert(0, "book/_ext")
+from exon_book import explorer
+from exon_book import site as site_as_a_whole
+from exon_book.tables import records
 from exon_book.tables.ablation import OUTCOMES
 
 RUN = Path("results/quick/mnist/beta-1_seed-1")
@@ -31,16 +36,17 @@ def pages(site):
 
 def test_every_internal_link_and_image_leads_somewhere(site):
     soups = pages(site)
+    targets = {path: {element["id"] for element in soup.find_all(id=True)} for path, soup in soups.items()}
     broken = []
     for path, soup in soups.items():
-        for element in soup.select("a[href], img[src], link[href], script[src]"):
-            link = urlsplit(element.get("href") or element.get("src"))
+        links = {e.get("href") or e.get("src") for e in soup.select("a[href], img[src], link[href], script[src]")}
+        for link in map(urlsplit, links):
             if link.scheme or link.netloc or not (link.path or link.fragment):
                 continue
             target = (path.parent / unquote(link.path)).resolve() if link.path else path
             if not target.exists():
                 broken.append((path.name, link.path))
-            elif link.fragment and target in soups and not soups[target].find(id=unquote(link.fragment)):
+            elif link.fragment and target in targets and unquote(link.fragment) not in targets[target]:
                 broken.append((path.name, link.geturl()))
     assert broken == []
     assert len(soups) >= 8
@@ -67,7 +73,8 @@ def test_every_run_is_labelled_with_its_origin_and_command(site):
     for name in ("index", "mnist"):
         labels = pages(site)[site / "book" / f"{name}.html"].select(".record")
         (label,) = [label for label in labels if "Profile quick, 3 epochs" in label.text]
-        assert notebook.command("mnist", record.experiment_of(RUN), str(RUN)) in label.text
+        again = (OWN / RUN.relative_to("results")).as_posix()
+        assert notebook.command("mnist", record.experiment_of(RUN), again) in label.text
 
 
 def test_every_figure_has_a_description(site):
@@ -131,11 +138,12 @@ def small_book(tmp_path):
     """Build a one-page book with the extension alone; returns its text and warnings.
 
     changes: a function that alters the record of RUN. kl_at: beta -> the KL of that run. grids: name of a grid -> the
-    metrics of its runs, a function of a run's experiment.
+    metrics of its runs, a function of a run's experiment; None leaves the run out.
     """
 
     def build(page, results=RUN, profile="quick", changes=None, kl_at=None, grids=None):
         source = tmp_path / "source"
+        shutil.rmtree(source, ignore_errors=True)
         run = source / "results" / "quick" / "mnist" / "beta-1_seed-1"
         shutil.copytree(results, run)
         if changes:
@@ -152,8 +160,10 @@ def small_book(tmp_path):
             shutil.copy(stored / "history.csv", copy)
         for name, metrics in (grids or {}).items():
             for cell in grid.load(name):
+                if (measured := metrics(cell.experiment)) is None:
+                    continue
                 content = json.loads((run / "run.json").read_text())
-                content |= {"experiment": cell.experiment.model_dump(mode="json"), "metrics": metrics(cell.experiment)}
+                content |= {"experiment": cell.experiment.model_dump(mode="json"), "metrics": measured}
                 (source / cell.folder).mkdir(parents=True)
                 (source / cell.folder / "run.json").write_text(json.dumps(content))
         (source / "index.md").write_text(f"# Page\n\n{page}\n")
@@ -174,21 +184,34 @@ def small_book(tmp_path):
     return build
 
 
-@pytest.mark.parametrize(
-    ("page", "complaint"),
-    [
-        ("{metric}`quick/mnist/nowhere::kl:.2f`", "there is no results/quick/mnist/nowhere/run.json"),
-        ("{metric}`quick/mnist/beta-1_seed-1::nothing:.2f`", "has no metric 'nothing'"),
-        ("{metric}`{profile}/mnist/beta-1_seed-1::kl:.2f`", "there is no results/paper"),
-        ("{authors}`quick/mnist/nowhere::test_error_pct:.2f`", "there is no results/quick/mnist/nowhere/run.json"),
-        ("```{run-label} quick/mnist/nowhere\n```", "there is no results/quick/mnist/nowhere/run.json"),
-        ("```{run-figure} quick/mnist/beta-1_seed-1::train\n:alt: x\n```", "no figure in cell 'train'"),
-        ("```{run-figure} quick/mnist/beta-1_seed-1::latent\n```", "no :alt: given"),
-    ],
-)
-def test_what_is_missing_is_a_warning(small_book, page, complaint):
-    _, warnings = small_book(page, profile="paper")
-    assert complaint in warnings
+def check_complaints(build, complaints, **records):
+    """On a page of these roles and directives, each has a warning of its own.
+
+    Args:
+        complaints: a role, or a directive's name, argument and options, as they stand in a page -> its warning.
+    """
+    page = "\n\n".join(thing if "`" in thing else f"```{thing}\n```" for thing in complaints)
+    _, warnings = build(page, **records)
+    for thing, complaint in complaints.items():
+        start = thing.partition("\n")[0]
+        assert any(start in line and complaint in line for line in warnings.splitlines()), (start, complaint, warnings)
+
+
+def test_what_is_missing_is_a_warning(small_book):
+    complaints = {
+        "{metric}`quick/mnist/nowhere::kl:.2f`": "there is no results/quick/mnist/nowhere/run.json",
+        "{metric}`quick/mnist/beta-1_seed-1::nothing:.2f`": "has no metric 'nothing'",
+        "{metric}`quick/mnist/beta-1_seed-1::classes:d`": "has no metric 'classes'",  # it is null
+        "{metric}`{profile}/mnist/beta-1_seed-1::kl:.2f`": "there is no results/paper",
+        "{authors}`quick/mnist/nowhere::test_error_pct:.2f`": "there is no results/quick/mnist/nowhere/run.json",
+        "{run-label} quick/mnist/nowhere": "there is no results/quick/mnist/nowhere/run.json",
+        "{run-figure} quick/mnist/nowhere::latent\n:alt: x": "there is no results/quick/mnist/nowhere/run.ipynb",
+        "{run-figure} quick/mnist/beta-1_seed-1::train\n:alt: x": "no figure in cell 'train'",
+        "{run-figure} quick/mnist/beta-1_seed-1::latent": "no :alt: given",
+        "{runs} nothing": "there is no such run",
+        "{judges}": "there is no judge",
+    }
+    check_complaints(small_book, complaints, profile="paper")
 
 
 def test_a_run_on_the_sample_is_announced_on_every_page(small_book):
@@ -210,7 +233,7 @@ def test_a_run_on_the_whole_data_is_not_announced(small_book):
 
 
 def test_a_claim_that_holds_is_plain_text_with_its_source(small_book):
-    html, warnings = small_book("{claim}`KL falls <kl-falls>`", kl_at={1: 7.0, 5: 4.0})
+    html, warnings = small_book("{claim}`KL falls <kl-falls>`", grids={"beta": lambda e: {"kl": 1 / e.beta}})
     assert warnings == ""
     (claim,) = BeautifulSoup(html, "html.parser").select("abbr.metric")
     assert claim.text == "KL falls"
@@ -218,7 +241,7 @@ def test_a_claim_that_holds_is_plain_text_with_its_source(small_book):
 
 
 def test_a_claim_that_fails_is_a_warning(small_book):
-    _, warnings = small_book("{claim}`KL falls <kl-falls>`", kl_at={1: 4.0, 5: 7.0})
+    _, warnings = small_book("{claim}`KL falls <kl-falls>`", grids={"beta": lambda e: {"kl": e.beta}})
     assert "the claim 'kl-falls' does not hold any more" in warnings
 
 
@@ -251,27 +274,110 @@ def test_the_ledger_shows_both_differences(small_book):
     assert len(rows) == 2
 
 
-@pytest.mark.parametrize(
-    ("page", "complaint"),
-    [
-        ("{claim}`KL falls <nothing>`", "there is no claim 'nothing'"),
-        ("{claim}`digits leave their circles <out-of-place-at-0.1>`", "cannot be checked: no run of 0.1"),
-        ("{paper}`cifar10 0.07 test_error_pct:.1f`", "the paper's table has no such number"),
-        ("{over}`max beta::nothing:.1f`", "no such number"),
-        ("{over}`sd beta/*_seed-1::kl:.1f`", "over 1 runs: no such number"),
-        ("```{plot} nothing\n:alt: x\n```", "nothing: no such plot"),
-        ("```{plot} mnist-table\n```", "no :alt: given"),
-        ("```{ledger} beta::nothing\n```", "no such ledger"),
-    ],
-)
-def test_what_cannot_be_said_of_several_runs_is_a_warning(small_book, page, complaint):
-    _, warnings = small_book(page, kl_at={1: 7.0})
-    assert complaint in warnings
+def test_what_cannot_be_said_of_several_runs_is_a_warning(small_book):
+    """The warning names the runs that are missing."""
+    complaints = {
+        "{claim}`KL falls <nothing>`": "there is no claim 'nothing'",
+        "{paper}`cifar10 0.07 test_error_pct:.1f`": "the paper's table has no such number",
+        "{over}`max beta::nothing:.1f`": "has no metric 'nothing'",
+        "{over}`middle beta::kl:.1f`": "nothing is stored for 'middle'",
+        "{over}`sd beta/*_seed-1::kl:.1f`": "one run has no standard deviation",
+        "{over}`max ablation/v3_*::kl:.1f`": "no run of the grid 'ablation/v3_*' is finished",
+        "{plot} nothing\n:alt: x": "no such plot",
+        "{plot} mnist-table": "no :alt: given",
+        "{plot} mnist-latent\n:alt: x": "nothing is stored for 0.1 (finished runs: 1; missing: beta-0.1_seed-1, beta-0.25_seed-1",
+        "{ledger} beta::nothing": "no such ledger",
+    }
+    check_complaints(small_book, complaints, kl_at={1: 7.0})
+    _, warnings = small_book("{claim}`digits leave their circles <out-of-place-at-0.1>`")
+    assert "the claim 'out-of-place-at-0.1' cannot be checked" in warnings
 
 
 def test_a_grid_without_runs_is_a_warning(small_book):
-    _, warnings = small_book("```{plot} mnist-table\n:alt: x\n```")
-    assert "no run of the grid 'beta' is finished" in warnings
+    """Whatever is made of several runs says which grid is empty."""
+    grids = {
+        "{plot} mnist-table\n:alt: x": "beta",
+        "{plot} cifar10-curves\n:alt: x": "cifar10/beta-0.05_*",
+        "{cells} ablation/v2_*": "ablation/v2_*",
+        "{effects} ablation/v2_*": "ablation/v2_*",
+        "{ledger} beta::kl": "beta",
+        "{ledger} cifar10/beta-*::test_error_pct": "cifar10/beta-*",
+        "{trials} cifar10_setting/short_*": "cifar10_setting/short_*",
+        "{speed} beta": "beta",
+        "{over}`max beta::kl:.1f`": "beta",
+    }
+    complaints = {thing: f"no run of the grid {name!r} is finished" for thing, name in grids.items()}
+    check_complaints(small_book, complaints)
+
+
+def test_a_comparison_without_our_runs_is_a_warning(small_book):
+    _, warnings = small_book("```{methods}\n```")
+    assert "no run of the grid 'beta/beta-1_seed-*' is finished" in warnings
+
+
+def test_a_cell_of_the_ablation_without_runs_is_a_warning(small_book):
+    missing = ", ".join(f"v2_ce-true_kl-false_seed-{seed}" for seed in (1, 2, 3))
+    complaints = {
+        "{cells} ablation/v2_*": f"no run of the cell 'no KL' is finished (finished runs: 9; missing: {missing})",
+        "{effects} ablation/v2_*": f"give runs in all 4, and more than 4. (finished runs: 9; missing: {missing})",
+        "{plot} ablation-latent\n:alt: x": "no run of seed 1 of the cell 'no KL' is finished",
+        "{plot} ablation-latent-sci\n:alt: x": "no run of seed 1 of the cell 'no KL' is finished",
+    }
+
+    def measured(e):
+        return None if e.use_cross_entropy and not e.use_kl else dict.fromkeys(OUTCOMES, 1.0)
+
+    check_complaints(small_book, complaints, grids={"ablation": measured})
+
+
+def test_a_table_without_its_metric_is_a_warning(small_book):
+    complaint = "nothing is stored for 'validation_error_pct' (finished runs: 5; missing: none)"
+    grids = {"cifar10_setting": lambda e: {"seconds": 1.0}}
+    check_complaints(small_book, {"{trials} cifar10_setting": complaint}, grids=grids)
+
+
+def test_a_figure_without_arrays_is_a_warning(small_book):
+    complaints = {"{plot} ablation-latent\n:alt: x": "holds no arrays.safetensors"}
+    check_complaints(small_book, complaints, grids={"ablation": lambda e: dict.fromkeys(OUTCOMES, 1.0)})
+
+
+def test_a_beta_that_the_paper_does_not_have_is_a_warning(small_book, monkeypatch):
+    """Its row stays in the ledger, with dashes."""
+    table = reference.table("paper").query("beta not in (0.5, 1)")
+    monkeypatch.setattr(reference, "paper", lambda dataset="mnist": table[table["dataset"] == dataset])
+    html, warnings = small_book(
+        "```{ledger} beta::kl\n```\n\n```{ledger} cifar10/beta-*::test_error_pct\n```",
+        kl_at={1: 7.0, 5: 4.0},
+        grids={"cifar10": lambda e: {"test_error_pct": 40.0}},
+    )
+    assert "{ledger} beta::kl: the paper's table of mnist has no beta 1\n" in warnings
+    for beta in ("0.5", "1"):
+        assert f"the paper's table of cifar10 has no beta {beta}\n" in warnings
+    assert warnings.count("WARNING") == 3
+    rows = rows_of(html)
+    assert rows[0][5:] == ["–", "–", "–"]
+    assert rows[2 + 3] == ["0.5", "40.00", "1", "–", "–", "–", "–"]
+
+
+def test_an_explorer_without_its_runs_is_a_warning(small_book, monkeypatch):
+    monkeypatch.setattr(explorer, "PAGES", {"index": explorer.mnist.files, "nowhere": explorer.cifar10.files})
+    _, warnings = small_book("Text", kl_at={1: 7.0})
+    assert "index.md: WARNING: the explorer cannot start: no run of the grid 'beta' with its weights" in warnings
+    assert warnings.count("WARNING") == 1
+
+
+def test_a_record_without_its_notebook_is_a_warning(small_book, monkeypatch, tmp_path):
+    monkeypatch.setattr(records, "RUNS_PAGE", "index")
+    shutil.copytree(RUN, tmp_path / "run", ignore=shutil.ignore_patterns("run.ipynb"))
+    _, warnings = small_book("Text", results=tmp_path / "run")
+    assert f"there is no {RUN}/run.ipynb" in warnings
+    assert (tmp_path / "html" / "records" / "quick" / "mnist" / RUN.name / "run.json").is_file()
+
+
+def test_icons_of_another_form_are_a_warning(small_book, monkeypatch):
+    monkeypatch.setattr(site_as_a_whole, "ICON", re.compile("no icon is like this"))
+    _, warnings = small_book("Text")
+    assert "fontawesome.js still has" in warnings
 
 
 def rows_of(html):
@@ -303,7 +409,7 @@ def test_effects_of_one_seed_are_a_warning(small_book):
     _, warnings = small_book(
         "```{effects} ablation/v3_*\n```", grids={"ablation": lambda e: dict.fromkeys(OUTCOMES, 1.0)}
     )
-    assert "no effects: 4 runs in 4 cells" in warnings
+    assert "{effects} ablation/v3_*: 4 runs in 4 cells" in warnings
 
 
 def test_a_table_has_the_outcomes_that_its_runs_measured(small_book):
@@ -348,12 +454,11 @@ def test_the_ledger_of_cifar10_takes_the_authors_at_the_same_step(small_book):
     ]
 
 
-@pytest.mark.parametrize(
-    "page", ["An error of 3.41 %.", "* 1.5", "```{note}\nFrom 2.5 nats.\n```", "| a |\n| --- |\n| 0.5 |"]
-)
-def test_a_number_typed_into_prose_is_a_warning(small_book, page):
+def test_a_number_typed_into_prose_is_a_warning(small_book):
+    page = "An error of 3.41 %.\n\n* 1.5\n\n```{note}\nFrom 2.5 nats.\n```\n\n| a |\n| --- |\n| 0.5 |"
     _, warnings = small_book(page)
-    assert "is typed in: read it from a record" in warnings
+    for number in ("3.41", "1.5", "2.5", "0.5"):
+        assert f"{number} is typed in: read it from a record" in warnings
 
 
 def test_settings_code_formulas_and_records_are_no_typed_numbers(small_book):
@@ -365,7 +470,6 @@ def test_settings_code_formulas_and_records_are_no_typed_numbers(small_book):
 def test_a_published_site_has_a_sitemap_and_one_read_in_place_has_none(small_book, tmp_path, monkeypatch):
     small_book("Text")
     assert not (tmp_path / "html" / "sitemap.xml").exists()
-    shutil.rmtree(tmp_path / "source")
     monkeypatch.setenv("EXON_SITE_URL", "https://example.org/exon")
     _, warnings = small_book("Text")
     assert warnings == ""

@@ -16,14 +16,24 @@ def pages():
     return [f"{file}.html" for file in files]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("path", pages())
-def test_pages_load_whole_and_alone_and_without_barriers(visit, path, width, scheme):
-    page, errors, outside = visit(path, width, scheme)
+def test_pages_load_whole_and_alone_and_without_barriers(visit, path):
+    """In a wide window and on a phone, light and dark."""
+    page, errors, outside = visit(path)
+    check_loaded(page)
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
+            assert barriers(page) == {}, (width, scheme)
     assert errors == []
     assert outside == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def check_loaded(page):
+    """Every image and icon is drawn."""
     unloaded = page.eval_on_selector_all("img", "all => all.filter(i => i.complete && !i.naturalWidth).map(i => i.src)")
     assert unloaded == []
     icons = page.eval_on_selector_all(
@@ -31,31 +41,48 @@ def test_pages_load_whole_and_alone_and_without_barriers(visit, path, width, sch
     )
     assert len(icons) >= 3
     assert [name for name, drawn in icons if not drawn] == []
-    assert page.evaluate("document.documentElement.dataset.theme") == scheme
-    assert barriers(page) == {}
 
 
 def barriers(page):
     """What axe-core finds serious or critical: rule -> the elements."""
     return {
         violation["id"]: [node["html"][:120] for node in violation["nodes"]]
-        for violation in Axe().run(page).response["violations"]
+        for violation in Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
         if violation["impact"] in ("serious", "critical")
     }
 
 
-def test_equations_are_rendered(visit):
-    page, _, _ = visit("book/method.html")
+FONTS = (
+    "async () => { await document.fonts.ready; return [...document.fonts].filter((f) => f.status == 'loaded').length; }"
+)
+
+
+def test_equations_are_rendered(visit, home):
+    page, errors, outside = visit("book/method.html", base=home)
     page.wait_for_selector("mjx-container")
     assert page.locator("mjx-container").count() > 30
     assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
     assert "$$" not in page.inner_text("article")
+    assert page.evaluate(FONTS) > 0
+    check_loaded(page)
+    assert errors == []
+    assert outside == []
 
 
-def test_the_root_leads_to_the_front_page(visit):
-    page, _, _ = visit("")
+def test_the_root_leads_to_the_front_page(visit, home):
+    page, _, _ = visit("" if home.startswith("http") else "index.html", base=home)
     page.wait_for_url("**/book/index.html")
     assert "latent space" in page.title()
+    check_loaded(page)
+
+
+def test_words_are_found(visit, home):
+    page, errors, _ = visit("search.html?q=cardinality", base=home)
+    page.wait_for_selector("ul.search li a")
+    page.locator("ul.search li a", has_text="CIFAR-10").first.click()
+    page.wait_for_selector("h1")
+    assert "CIFAR-10" in page.inner_text("h1")
+    assert errors == []
 
 
 def test_a_number_tells_its_source(visit):
@@ -64,8 +91,8 @@ def test_a_number_tells_its_source(visit):
     assert title.endswith("in results/quick/mnist/beta-1_seed-1/run.json")
 
 
-def test_an_equation_is_two_clicks_from_its_source(visit):
-    page, errors, _ = visit("book/method.html")
+def test_an_equation_is_two_clicks_from_its_source(visit, home):
+    page, errors, _ = visit("book/method.html", base=home)
     page.click("text=exon.losses.kl_latent()")
     page.wait_for_url("**/book/api.html#exon.losses.kl_latent")
     assert page.locator("#exon\\.losses\\.kl_latent").is_visible()

@@ -1,6 +1,5 @@
 """The page "Explore" in a real browser: what it computes is what PyTorch computes, and every control works."""
 
-import json
 import re
 from pathlib import Path
 
@@ -13,22 +12,26 @@ from exon.runs import checkpoint, record
 
 RUN = Path("results/cpu/mnist/beta-1_seed-1")
 IN_BROWSER = """async ([name, points]) => {
-    const { load, decode, classify } = await import(new URL("../_static/explorer/model.js", document.baseURI));
-    const base = new URL("../explorer/", document.baseURI);
-    const manifest = await (await fetch(new URL("manifest.json", base))).json();
-    const run = await load(base, manifest.runs.find((entry) => entry.run === name), manifest.unit);
-    const images = points.map((z) => decode(run, z));
+    const { runs } = await exonFiles.load("mnist");
+    const contents = await Promise.all(runs.filter(({ beta }) => beta === 1).map(({ file }) => exonFiles.load(file)));
+    const run = exonNetworks.mnist(contents.find((content) => content.run === name));
+    const images = points.map((z) => exonNetworks.decode(run, z));
     return {
         images: images.map((image) => [...image]),
-        probabilities: images.map((image) => [...classify(run, image)]),
+        probabilities: images.map((image) => [...exonNetworks.classify(run, image)]),
         codes: [...run.codes], labels: [...run.labels],
     };
 }"""
 
 
-def opened(visit, path, root):
+def data_file(name):
+    """The address of a file that an explorer loads, as a pattern."""
+    return re.compile(rf"(?<!_static)/explorer/{re.escape(name)}\.js$")
+
+
+def opened(visit, path, root, base):
     """The page once its explorer is ready; afterwards, that nothing went wrong and no outside host was asked."""
-    page, errors, outside = visit(path)
+    page, errors, outside = visit(path, base=base)
     page.wait_for_selector(f"{root}[data-ready=true]")
     yield page
     assert errors == []
@@ -36,8 +39,8 @@ def opened(visit, path, root):
 
 
 @pytest.fixture
-def explorer(visit):
-    yield from opened(visit, "book/explore.html", "#explorer")
+def explorer(visit, home):
+    yield from opened(visit, "book/explore.html", "#explorer", home)
 
 
 def status(page):
@@ -99,8 +102,7 @@ def test_the_mouse_moves_the_point(explorer):
 
 
 def test_the_slider_changes_the_run(explorer):
-    manifest = json.loads(explorer.evaluate("async () => await (await fetch('../explorer/manifest.json')).text()"))
-    betas = [entry["beta"] for entry in manifest["runs"]]
+    betas = explorer.evaluate("async () => (await exonFiles.load('mnist')).runs.map((entry) => entry.beta)")
     assert betas == sorted(betas)
     image = "() => document.querySelector('[data-part=image]').toDataURL()"
     first = explorer.evaluate(image)
@@ -162,28 +164,51 @@ def test_without_javascript_there_is_a_figure_and_a_sentence(browser, address):
     context.close()
 
 
-def test_a_file_that_is_missing_is_named(browser, address):
+@pytest.mark.parametrize(("page_name", "file"), [("explore", "mnist"), ("explore-cifar10", "cifar10")])
+def test_an_explorer_that_could_not_start_can_be_tried_again(browser, home, page_name, file):
     page = browser.new_page()
-    page.route("**/explorer/manifest.json", lambda route: route.fulfill(status=404, body=""))
-    page.goto(address + "book/explore.html", wait_until="networkidle")
-    assert "The explorer cannot start: its list of runs cannot be loaded (404)" in page.inner_text("[data-part=status]")
+    page.route(data_file(file), lambda route: route.abort())
+    page.goto(f"{home}book/{page_name}.html", wait_until="networkidle")
+    message = page.locator("[data-part=loading]")
+    assert message.inner_text().startswith(f"The file explorer/{file}.js cannot be loaded.")
+    assert page.locator("[data-part=controls]").is_disabled()
+    page.unroute(data_file(file))
+    page.click("text=Try again")
+    page.wait_for_selector("[data-ready=true]")
+    assert message.is_hidden()
+    assert page.locator("[data-part=controls]").is_enabled()
     page.close()
+
+
+def test_a_run_that_could_not_be_loaded_can_be_tried_again(explorer):
+    """Until it is loaded the slider says which run is shown."""
+    file = data_file("mnist-beta-50")
+    explorer.route(file, lambda route: route.fulfill(content_type="text/javascript", body=""))
+    slider = explorer.locator("[data-part=beta]")
+    last = slider.get_attribute("max")
+    slider.fill(last)
+    explorer.wait_for_selector("text=The file explorer/mnist-beta-50.js is damaged.")
+    assert explorer.inner_text("[data-part=value]") == "1"
+    assert slider.input_value() != last
+    explorer.unroute(file)
+    explorer.click("text=Try again")
+    explorer.wait_for_function("document.querySelector('[data-part=origin]').textContent.includes('beta-50_')")
+    assert (explorer.inner_text("[data-part=value]"), slider.input_value()) == ("50", last)
+    assert explorer.locator("[data-part=loading]").is_hidden()
 
 
 CIFAR10_RUN = Path("results/cpu/cifar10/beta-0.05_seed-1")
 IMAGES_IN_BROWSER = """async () => {
-    const { loadImages, decodeImage } = await import(new URL("../_static/explorer/model.js", document.baseURI));
-    const base = new URL("../explorer/", document.baseURI);
-    const manifest = await (await fetch(new URL("cifar10.json", base))).json();
-    const run = await loadImages(base, manifest);
-    const codes = [0, 7, 39].map((i) => run.codes.slice(i * manifest.dimensions, (i + 1) * manifest.dimensions));
-    return { codes: codes.map((z) => [...z]), images: codes.map((z) => [...decodeImage(run.decoder, z)]) };
+    const content = await exonFiles.load("cifar10");
+    const run = exonNetworks.cifar10(content);
+    const codes = [0, 7, 39].map((i) => run.codes.slice(i * content.dimensions, (i + 1) * content.dimensions));
+    return { codes: codes.map((z) => [...z]), images: codes.map((z) => [...exonNetworks.decodeImage(run.decoder, z)]) };
 }"""
 
 
 @pytest.fixture
-def sheet(visit):
-    yield from opened(visit, "book/explore-cifar10.html", "#explorer-cifar10")
+def sheet(visit, home):
+    yield from opened(visit, "book/explore-cifar10.html", "#explorer-cifar10", home)
 
 
 def change(page):
@@ -221,6 +246,23 @@ def test_a_slider_moves_one_dimension(sheet):
     top = record.arrays(CIFAR10_RUN)["v_nat"][0].argmax().item()
     assert f"dimension {top} at 4.00" in sheet.inner_text("[data-part=status]")
     assert change(sheet) > 0
+
+
+def test_what_did_not_move_is_not_decoded_again(sheet):
+    """One image to decode where a slider moves or noise is drawn, and for a new image its code alone."""
+    sheet.evaluate("""() => {
+        const { decodeImage } = exonNetworks;
+        window.decoded = 0;
+        exonNetworks.decodeImage = (...given) => { window.decoded++; return decodeImage(...given); };
+    }""")
+    sheet.locator("[data-part=sliders] input").first.focus()
+    for press, times in (("ArrowRight", 3), ("Home", 1)):
+        for _ in range(times):
+            sheet.keyboard.press(press)
+    assert sheet.evaluate("decoded") == 4
+    for button, count in (("inside", 5), ("reset", 5), ("next", 6)):
+        sheet.click(f"[data-part={button}]")
+        assert sheet.evaluate("decoded") == count, button
 
 
 def test_every_class_and_image_can_be_chosen(sheet):

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from exon import data, explain
+from exon.errors import UserError
 from exon.evaluation import reference
 from exon.evaluation.tables import CELLS, along, metrics_of
 from exon.figures import compare, plots
@@ -143,6 +144,8 @@ def _cells(runs: list[Path]) -> dict[str, Path]:
     """title -> the run of seed 1, in the order of the ablation's cells."""
     experiments = {run: record.experiment_of(run) for run in runs}
     cells = {(e.use_cross_entropy, e.use_kl): run for run, e in experiments.items() if e.seed == 1}
+    if empty := [title for cell, title in CELLS.items() if cell not in cells]:
+        raise UserError(f"no run of seed 1 of the cell {empty[0]!r} is finished")
     return {title: cells[cell] for cell, title in CELLS.items()}
 
 

@@ -16,7 +16,7 @@ def said(error: Exception) -> str:
     """A short reason."""
     if isinstance(error, UserError):
         return str(error)
-    return f"there is no {error}" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
+    return f"nothing is stored for {error}" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
 
 
 class RecordRole(SphinxRole):
@@ -30,7 +30,7 @@ class RecordRole(SphinxRole):
         try:
             return [self.node()], []
         except LACKING as error:
-            logger.warning("%s: %s", self.rawtext, said(error), location=self.get_location())
+            logger.warning("{%s}`%s`: %s", self.name, self.text, said(error), location=self.get_location())
             return [], []
 
 
