@@ -100,10 +100,11 @@ def negative_ssim(images: Float[Tensor, "m c h w"], max_val: float = 1.0) -> flo
     total = 0.0
     for patch in patches.unbind(1):
         mean = patch @ weight
-        centered = (patch - mean[:, None]) * weight.sqrt()
-        variance, square = centered.square().sum(1), mean.square()
+        centered = patch - mean[:, None]
+        weighted = centered * weight
+        variance, square = (weighted * centered).sum(1), mean.square()
         numerator = torch.outer(2 * mean, mean).add_(c1)
-        numerator *= torch.mm(2 * centered, centered.T).add_(c2)
+        numerator *= torch.mm(2 * weighted, centered.T).add_(c2)
         denominator = (square[:, None] + (square + c1)).mul_(variance[:, None] + (variance + c2))
         total += numerator.div_(denominator).sum().item()
     mean_ssim = total / (patches.shape[1] * len(images) ** 2)
@@ -160,6 +161,6 @@ def component_spread(
             ratios.append(torch.tensor(torch.nan))
             continue
         shift = (own.mean(0) - prior.means[k]).square() / prior.variances[k]
-        distances.append(shift.mean().sqrt().cpu())
+        distances.append(torch.tensor(math.sqrt(shift.mean().item())))
         ratios.append((own.var(0) / prior.variances[k]).mean().cpu())
     return torch.stack(distances), torch.stack(ratios)
