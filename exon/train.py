@@ -3,10 +3,9 @@
 import json
 import math
 import os
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -17,7 +16,7 @@ from torch import Tensor
 from torch.distributions import Beta
 from tqdm import tqdm
 
-from exon import data, losses, metrics
+from exon import data, devices, losses, metrics
 from exon.data import augment
 from exon.errors import UserError
 from exon.experiment import Experiment, derive_seed
@@ -56,8 +55,8 @@ def fit(experiment: Experiment, dataset: data.Dataset, checkpoint_path: Path | N
     """Train a model as the experiment says, resuming from the checkpoint if there is one.
 
     The result is a function of the experiment and the data: two runs on one machine, interrupted or not, agree bit for
-    bit on the CPU. On CUDA `choose_device` switches PyTorch's deterministic algorithms on, which promise the same on one kind
-    of GPU; on MPS PyTorch promises nothing. PyTorch's own random state is left as it was found.
+    bit on the CPU. On CUDA `exon.devices.choose` switches PyTorch's deterministic algorithms on, which promise the same on
+    one kind of GPU; on MPS PyTorch promises nothing. PyTorch's own random state is left as it was found.
 
     Args:
         dataset: already restricted to the experiment's classes.
@@ -67,11 +66,11 @@ def fit(experiment: Experiment, dataset: data.Dataset, checkpoint_path: Path | N
         UserError: the checkpoint belongs to another experiment or is damaged, the device is missing or has too little
             memory, or the loss is not finite.
     """
-    device = choose_device(experiment.device)
+    device = devices.choose(experiment.device)
     chosen = data.split(
         dataset.train_labels, experiment.labels, experiment.validation, derive_seed(experiment.split_seed, "split")
     )
-    with randomness_of_its_own(device), advice_on_memory(experiment):
+    with devices.randomness_of_its_own(device), devices.advice_on_memory(experiment):
         images = TrainingImages(
             labelled=dataset.train_images[chosen.labelled].to(device),
             targets=F.one_hot(dataset.train_labels[chosen.labelled], experiment.num_classes).float().to(device),
@@ -96,23 +95,6 @@ def fit(experiment: Experiment, dataset: data.Dataset, checkpoint_path: Path | N
             if checkpoint_path is not None:
                 checkpoint.save(state, experiment, checkpoint_path)
     return Fitted(model, state.history, chosen, state.beta, state.origin)
-
-
-def randomness_of_its_own(device: torch.device) -> AbstractContextManager[None]:
-    """Afterwards the random states of PyTorch, of the CPU and of the device, are what they were before."""
-    return torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type)
-
-
-@contextmanager
-def advice_on_memory(experiment: Experiment) -> Iterator[None]:
-    """Where memory runs out, a UserError that names the settings to lower; other errors pass."""
-    try:
-        yield
-    except RuntimeError as error:
-        if not re.search("out of memory|not enough memory|can't allocate memory", str(error)):  # CUDA and MPS; the CPU
-            raise
-        settings = f"batch_size = {experiment.batch_size} and width = {experiment.width}"
-        raise UserError(f"The memory is too small for {settings}: give a smaller batch_size or width.") from error
 
 
 def next_beta(experiment: Experiment, recon: float, pixels: int) -> float:
@@ -309,25 +291,3 @@ def evaluate(model: EXoN, dataset: data.Dataset, chosen: data.Split, seed: int) 
         summary = metrics.summarize(metrics.encode_all(model, images, generator), labels)
         row |= {f"{name}_{key.removeprefix('test_')}": value for key, value in summary.items()}
     return row
-
-
-def choose_device(name: str) -> torch.device:
-    """The device of that name; for "auto" CUDA, else MPS, else the CPU.
-
-    CUDA is set to deterministic algorithms for the whole process; PyTorch warns of an operation that has none.
-
-    Raises:
-        UserError: the device is not there.
-    """
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        name = next(kind for kind, there in available.items() if there)
-    if not available[name]:
-        raise UserError(
-            f"device = {name!r} is not available here: give {' or '.join(repr(k) for k, t in available.items() if t)}."
-        )
-    if name == "cuda":
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it is first used
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    return torch.device(name)

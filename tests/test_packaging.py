@@ -59,7 +59,7 @@ def test_the_wheel_holds_the_package_with_its_samples(tmp_path):
 
 
 def test_files_stay_short():
-    long = {path: lines for path in Path("exon").glob("*.py") if (lines := len(path.read_text().splitlines())) > 300}
+    long = {path: lines for path in Path("exon").rglob("*.py") if (lines := len(path.read_text().splitlines())) > 300}
     assert long == {}
 
 

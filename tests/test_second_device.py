@@ -8,7 +8,7 @@ import pytest
 import second_device
 import torch
 
-from exon import data, experiment, train
+from exon import data, devices, experiment, train
 from exon.evaluation import judge
 from exon.figures import plots
 from exon.networks import fused
@@ -89,7 +89,7 @@ class Runs:
 
     def all_on(self, device, name, parameters):
         """The judge, the notebook and, where it keeps its weights, the notebook again with these; the metrics."""
-        self.monkeypatch.setattr(train, "choose_device", lambda _: torch.device(device))
+        self.monkeypatch.setattr(devices, "choose", lambda _: torch.device(device))
         cli.judge("cifar10" if name == "cifar10" else "mnist", width=0.03)
         notebook.run(name, {"profile": "smoke", "epochs": 1, **parameters}, self.out(name, device))
         first = self.metrics(name, device)

@@ -10,7 +10,7 @@ from conftest import TINY
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exon import data, losses, train
+from exon import data, devices, losses, train
 from exon.data import augment
 from exon.errors import UserError
 from exon.experiment import Experiment
@@ -291,7 +291,7 @@ def test_a_missing_device_is_named():
     if torch.cuda.is_available():
         pytest.skip("CUDA is here")
     with pytest.raises(UserError, match=r"device = 'cuda' is not available here: give .*'cpu'"):
-        train.choose_device("cuda")
+        devices.choose("cuda")
 
 
 def test_cuda_is_set_to_deterministic_algorithms(monkeypatch):
@@ -300,9 +300,9 @@ def test_cuda_is_set_to_deterministic_algorithms(monkeypatch):
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
     monkeypatch.setattr(torch.utils.deterministic, "fill_uninitialized_memory", True)
     try:
-        assert train.choose_device("cpu").type == "cpu"
+        assert devices.choose("cpu").type == "cpu"
         assert not torch.are_deterministic_algorithms_enabled()
-        assert train.choose_device("auto").type == "cuda"
+        assert devices.choose("auto").type == "cuda"
         assert torch.are_deterministic_algorithms_enabled()
         assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
     finally:
@@ -314,7 +314,7 @@ def trained_on(monkeypatch):
     """A function that makes every run from now on one of that device."""
 
     def choose(device):
-        monkeypatch.setattr(train, "choose_device", lambda _: torch.device(device))
+        monkeypatch.setattr(devices, "choose", lambda _: torch.device(device))
 
     return choose
 

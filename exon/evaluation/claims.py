@@ -1,18 +1,16 @@
-"""What is claimed of several runs, each claim with the numbers it is decided on and the check that they must pass.
+"""What is claimed of several runs.
 
-`CLAIMS` has them all by name; `python -m exon claims` checks them on the stored records, the book on every build.
+`CLAIMS` has all claims by name; `python -m exon claims` checks them on the stored records, the book on every build.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from exon.errors import UserError
+from exon.evaluation.claim import Claim, Finding, check
 from exon.evaluation.evidence import (
-    Evidence,
     authors_kl,
     cardinalities,
     cell_means,
@@ -28,85 +26,6 @@ from exon.evaluation.evidence import (
     v_nat_of_dimensions,
 )
 from exon.runs import grid
-
-VERDICTS = HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot be checked"
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A sentence about the runs of some grids.
-
-    Args:
-        runs: grids with patterns of their runs' names, as `exon.runs.grid.select` takes them.
-        evidence: the runs' folders -> the numbers that decide.
-        holds: whether these numbers bear the sentence out.
-    """
-
-    name: str
-    sentence: str
-    runs: str
-    evidence: Evidence
-    holds: Callable[[pd.Series], Any]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The verdict on a claim, "holds", "does not hold" or "cannot be checked", with its numbers or what they lack."""
-
-    claim: Claim
-    verdict: str
-    numbers: pd.Series
-    reason: str = ""
-
-    def numbers_as_text(self) -> str:
-        """The numbers on one line, each with its name; or the reason why there are none."""
-        if self.verdict == UNKNOWN:
-            return self.reason
-        by = f"{self.numbers.index.name}: " if self.numbers.index.name else ""
-        return by + ", ".join(f"{_label(key)} → {value:.4g}" for key, value in self.numbers.items())
-
-    def as_dict(self) -> dict[str, Any]:
-        """What JSON holds of it."""
-        return {
-            "name": self.claim.name,
-            "sentence": self.claim.sentence,
-            "runs": self.claim.runs,
-            "verdict": self.verdict,
-            "numbers": {_label(key): float(value) for key, value in self.numbers.items()},
-            "reason": self.reason,
-        }
-
-
-def check(claim: Claim, runs: Iterable[Path]) -> Finding:
-    """Decide a claim on run folders; it cannot be checked unless each of them holds a record."""
-    folders = list(runs)
-    missing = [folder for folder in folders if not (folder / "run.json").is_file()]
-    nothing = pd.Series(dtype=float)
-    if missing or not folders:
-        first = f": {missing[0].name}, ..." if missing else ""
-        return Finding(claim, UNKNOWN, nothing, f"{len(missing)} of {len(folders)} runs are missing{first}")
-    try:
-        numbers = claim.evidence(folders)
-        return Finding(claim, HOLDS if claim.holds(numbers) else FAILS, numbers)
-    except KeyError as error:  # a cell or a level without a finished run, or a metric that was not measured
-        return Finding(claim, UNKNOWN, nothing, f"no run of {error}")
-    except UserError as error:
-        return Finding(claim, UNKNOWN, nothing, str(error))
-
-
-def check_all(results: Path) -> list[Finding]:
-    """Every claim, decided on the records below a folder such as results/.
-
-    Raises:
-        UserError: there is no such folder.
-    """
-    if not results.is_dir():
-        raise UserError(f"{results} is no folder: give one that holds PROFILE/NOTEBOOK/RUN/run.json.")
-    declared: dict[str, list[Path]] = {}
-    for claim in CLAIMS.values():
-        if claim.runs not in declared:
-            declared[claim.runs] = [results.joinpath(*run.folder.parts[-3:]) for run in grid.select(claim.runs)]
-    return [check(claim, declared[claim.runs]) for claim in CLAIMS.values()]
 
 
 def one_sided(sign: int) -> Callable[[pd.Series], bool]:
@@ -352,6 +271,16 @@ CLAIMS = {
 }
 
 
-def _label(key: Any) -> str:
-    """The key of a number as words: a level, or several."""
-    return " ".join(map(_label, key)) if isinstance(key, tuple) else f"{key:g}" if isinstance(key, float) else str(key)
+def check_all(results: Path) -> list[Finding]:
+    """Every claim, decided on the records below a folder such as results/.
+
+    Raises:
+        UserError: there is no such folder.
+    """
+    if not results.is_dir():
+        raise UserError(f"{results} is no folder: give one that holds PROFILE/NOTEBOOK/RUN/run.json.")
+    declared: dict[str, list[Path]] = {}
+    for claim in CLAIMS.values():
+        if claim.runs not in declared:
+            declared[claim.runs] = [results.joinpath(*run.folder.parts[-3:]) for run in grid.select(claim.runs)]
+    return [check(claim, declared[claim.runs]) for claim in CLAIMS.values()]

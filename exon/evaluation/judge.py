@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from exon import data, files, networks, train
+from exon import data, devices, files, networks, train
 from exon.data import augment
 from exon.errors import UserError
 from exon.experiment import derive_seed
@@ -38,10 +38,10 @@ def fit(dataset: data.Dataset, epochs: int = EPOCHS, width: float = 1.0, seed: i
 
     The loss of a batch is the mean of -log w_y(x'), x' the augmented image.
     """
-    device = train.choose_device("auto")
+    device = devices.choose("auto")
     images, labels = dataset.train_images.to(device), dataset.train_labels.to(device)
     steps = len(images) // BATCH
-    with train.randomness_of_its_own(device):
+    with devices.randomness_of_its_own(device):
         judge = NETWORKS[dataset.name](dataset.num_classes, width)
         for layer in judge.modules():
             if isinstance(layer, nn.Dropout2d):

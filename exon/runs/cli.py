@@ -155,12 +155,12 @@ def judge(
 ) -> None:
     """Train the supervised judge of generated images and keep it in results/judge/NAME."""
     from exon import data as datasets
+    from exon import devices
     from exon.evaluation import judge as judges
     from exon.runs import provenance
-    from exon.train import choose_device
 
     dataset = datasets.load(name)
-    begun = provenance.begin(dataset, choose_device("auto"))
+    begun = provenance.begin(dataset, devices.choose("auto"))
     trained = judges.fit(dataset, width=width, seed=seed)
     content = {**judges.record_of(trained, dataset, width, seed), "provenance": provenance.finish(begun)}
     judges.save(trained, content, judges.folder(name))
@@ -209,18 +209,19 @@ def claims(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
 ) -> None:
     """Check every claim of the book on the stored records; code 1 if one does not hold."""
-    from exon.evaluation import claims as stated
+    from exon.evaluation.claim import FAILS, VERDICTS
+    from exon.evaluation.claims import check_all
     from exon.runs.screen import print_table
 
-    findings = stated.check_all(results or files.from_root("results"))
+    findings = check_all(results or files.from_root("results"))
     if as_json:
         print(json.dumps([finding.as_dict() for finding in findings], indent=1))
     else:
         rows = [(f.claim.name, f.claim.sentence, f.numbers_as_text(), f.verdict) for f in findings]
         print_table(("claim", "sentence", "decided on", "verdict"), rows, lines=True)
         counts = Counter(finding.verdict for finding in findings)
-        print(", ".join(f"{counts[verdict]} {verdict}" for verdict in stated.VERDICTS))
-    if any(finding.verdict == stated.FAILS for finding in findings):
+        print(", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS))
+    if any(finding.verdict == FAILS for finding in findings):
         raise typer.Exit(1)
 
 

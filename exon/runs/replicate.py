@@ -10,7 +10,7 @@ from exon.runs import grid, sweep
 from exon.runs.screen import print_table
 
 if TYPE_CHECKING:
-    from exon.evaluation.replication import Comparison
+    from exon.evaluation.comparison import Comparison
 
 FOLDER = OWN / "replication"
 """The root of one's own replications: <root>/<profile>/<notebook>/<run>, and <root>/<grid>.json for the comparison."""
@@ -55,7 +55,7 @@ def compare(choice: dict[str, str]) -> "Comparison":
 
 def report(comparison: "Comparison") -> None:
     """Print a comparison: headline outcomes of each cell, effects, claims, and what they come to."""
-    from exon.evaluation.replication import sentences
+    from exon.evaluation.comparison import sentences
     from exon.runs.verify import HEADLINE
 
     cells = [

@@ -177,10 +177,10 @@ def _accelerator(experiment: Experiment) -> str:
     """The accelerator that an experiment would use here, as a record names it; "unknown" where its device is missing."""
     import torch
 
-    from exon.train import choose_device
+    from exon import devices
 
     try:
-        device = choose_device(experiment.device)
+        device = devices.choose(experiment.device)
     except UserError:
         return "unknown"
     return {"cpu": "none", "cuda": torch.cuda.get_device_name() if device.type == "cuda" else ""}.get(

@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from exon.evaluation import claims
-from exon.evaluation.claims import CLAIMS, FAILS, HOLDS, UNKNOWN, check, check_all
+from exon.evaluation import evidence
+from exon.evaluation.claim import FAILS, HOLDS, UNKNOWN, check
+from exon.evaluation.claims import CLAIMS, check_all
 from exon.runs import grid
 
 RESULTS = Path("results")
@@ -127,6 +128,6 @@ def test_a_folder_that_is_not_there_is_named():
 
 
 def test_means_are_over_seeds_in_order_of_the_setting():
-    means = claims.series("kl")([run.folder for run in grid.select("beta")])
+    means = evidence.series("kl")([run.folder for run in grid.select("beta")])
     assert means.index.tolist() == sorted(means.index)
     assert isinstance(means, pd.Series)

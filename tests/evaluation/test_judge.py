@@ -6,7 +6,7 @@ import pytest
 import second_device
 import torch
 
-from exon import data, networks, train
+from exon import data, devices, networks
 from exon.errors import UserError
 from exon.evaluation import judge
 from exon.networks import fused
@@ -40,7 +40,7 @@ def test_a_second_device_gives_the_same_judge_and_the_same_verdicts(sample, fitt
     here = judge.fit(few, epochs=2, width=0.1)
     verdicts = [judge.generation_error_pct(here, fitted.model, torch.Generator().manual_seed(0), per_class=20)]
     with second_device.active() as second:
-        monkeypatch.setattr(train, "choose_device", lambda _: second)
+        monkeypatch.setattr(devices, "choose", lambda _: second)
         there = judge.fit(few, epochs=2, width=0.1)
         model = copy.deepcopy(fitted.model).to(second)
         verdicts.append(judge.generation_error_pct(there, model, torch.Generator(second).manual_seed(0), per_class=20))

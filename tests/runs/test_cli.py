@@ -157,6 +157,8 @@ def test_a_dry_run_says_where_minutes_were_measured_and_which_scale_counts(exon)
     assert "results/own/paper/ablation/v2_ce-true_kl-true_seed-1" in out
     assert "The profile paper sets the scale, not the grid: epochs = 100 instead of 10." in out
     assert re.search(r"16 of 16 runs left: about \d+ minutes as measured on .*AMD EPYC", out)
+
+
 def test_verify_and_redraw_keep_the_notebooks_other_parameters(exon, monkeypatch, tmp_path):
     content = json.loads(Path("results/cpu/cifar10/beta-0.05_seed-1/run.json").read_text())
     content["parameters"] = {"keep_weights": True, "inception_weights": "weights.pth"}

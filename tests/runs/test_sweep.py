@@ -15,7 +15,7 @@ import small_repository
 import torch
 from snakemake.cli import parse_config
 
-from exon import train
+from exon import devices
 from exon.errors import UserError
 from exon.runs import grid, sweep
 
@@ -137,7 +137,7 @@ def test_the_plan_measures_minutes_on_stored_runs():
 
 
 def test_no_minutes_are_quoted_for_a_device_that_was_never_measured(monkeypatch):
-    monkeypatch.setattr(train, "choose_device", lambda _: torch.device("mps"))
+    monkeypatch.setattr(devices, "choose", lambda _: torch.device("mps"))
     table = sweep.plan([run for run in grid.load("beta", "paper") if run.name == "beta-5_seed-1"])
     assert table["minutes"].isna().all()
     assert (

@@ -14,8 +14,7 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 from exon.errors import UserError
-from exon.evaluation import replication
-from exon.evaluation.replication import Comparison
+from exon.evaluation.comparison import Comparison, read, sentences
 from exon.figures import plots
 from exon.figures import replication as figures
 from exon.figures.svg import compact
@@ -55,7 +54,7 @@ class Replication(SphinxDirective):
             for path in sorted((root / folder).glob("*.json")):
                 self.env.note_dependency(str(path))
                 try:
-                    found.setdefault(path.stem, {})[whose] = replication.read(path)
+                    found.setdefault(path.stem, {})[whose] = read(path)
                 except UserError as error:
                     logger.warning("%s", error, location=self.get_location())
         return found
@@ -77,7 +76,7 @@ def runs(page: Replication, grid: str, found: dict[str, Comparison]) -> list[nod
     shown: list[nodes.Node] = []
     for whose, comparison in found.items():
         items = nodes.bullet_list("", classes=["record"])
-        for sentence in replication.sentences(comparison):
+        for sentence in sentences(comparison):
             items += nodes.list_item("", nodes.paragraph("", sentence))
         title = f"The grid {grid}, {'kept with this book' if whose != FOLDERS[FOLDER] else whose}:"
         shown += [nodes.paragraph("", "", nodes.strong("", title)), items]

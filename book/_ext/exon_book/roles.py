@@ -9,7 +9,8 @@ from docutils import nodes
 
 from exon.errors import UserError
 from exon.evaluation import reference
-from exon.evaluation.claims import CLAIMS, FAILS, UNKNOWN, check
+from exon.evaluation.claim import FAILS, UNKNOWN, check
+from exon.evaluation.claims import CLAIMS
 from exon.runs import record
 from exon_book.lookup import anchor, declared, formatted, locate, logger, runs_of, traced, value_of
 from exon_book.reading import RecordRole
