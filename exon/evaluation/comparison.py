@@ -1,0 +1,97 @@
+"""What a replication found: a comparison of new runs with the stored ones, as a file and in sentences."""
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from exon import files
+from exon.errors import UserError
+from exon.runs.verify import HEADLINE
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a replication found, as plain rows.
+
+    Args:
+        grid: the grid, perhaps with a pattern.
+        profile: of the new runs.
+        seeds, stored_seeds: of the new and of the stored runs that are finished.
+        finished, declared: how many of the new runs there are, and how many there will be.
+        differences: settings other than seeds in which all new runs differ from the stored ones, in words.
+        values: series ("stored" or "new"), cell, seed, metric, value.
+        cells: cell, metric, and for both series mean, sd, n; low and high, the 95 % prediction interval for the mean of
+            the new runs; `spread`, the stored runs that its width comes from; `within`. None where there is no value.
+        effects: stratum (the settings beside the two factors), outcome, term; for both series effect, low, high (95 %);
+            `agreement`; predicted_low and predicted_high for the new effect, `within`.
+        claims: name, sentence, and for both series the verdict and the numbers.
+    """
+
+    grid: str
+    profile: str
+    seeds: list[int]
+    stored_seeds: list[int]
+    finished: int
+    declared: int
+    differences: list[str]
+    values: Rows
+    cells: Rows
+    effects: Rows
+    claims: Rows
+
+    def write(self, root: Path) -> Path:
+        """Keep it as <root>/<grid>.json; returns that path."""
+        path = root / f"{stem(self.grid)}.json"
+        files.write_text(path, json.dumps(asdict(self), indent=1, allow_nan=False) + "\n")
+        return path
+
+
+def read(path: Path) -> Comparison:
+    """A comparison that was written.
+
+    Raises:
+        UserError: the file holds none.
+    """
+    try:
+        return Comparison(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, TypeError, json.JSONDecodeError) as error:
+        raise UserError(f"{path} holds no comparison that can be read ({type(error).__name__}).") from None
+
+
+def stem(names: str) -> str:
+    """What a grid is called, without folder, ending and pattern."""
+    return Path(names).stem if names.endswith(".yaml") else names.partition("/")[0]
+
+
+def sentences(comparison: Comparison) -> list[str]:
+    """What a comparison comes to: how many runs, outcomes, effects and claims, and which settings differ."""
+    c = comparison
+    said = [
+        f"{c.finished} of {c.declared} runs of {c.grid} with seeds {_listed(c.seeds)}; stored: seeds {_listed(c.stored_seeds)}."
+    ]
+    if c.differences:
+        said.append(
+            f"Not the same settings, so this is no replication of the same experiment: {', '.join(c.differences)}."
+        )
+    judged = [row["within"] for row in c.cells if row["within"] is not None and row["metric"] in HEADLINE]
+    if judged:
+        said.append(
+            f"{sum(judged)} of {len(judged)} headline outcomes lie in the interval predicted for them; "
+            f"at 95 % each, {len(judged) / 20:.1f} would miss it by chance."
+        )
+    seen = Counter(row["agreement"] for row in c.effects if row["agreement"] and row["outcome"] in HEADLINE)
+    if seen:
+        said.append(f"Effects on headline outcomes: {', '.join(f'{count} {name}' for name, count in seen.items())}.")
+    pairs = Counter((row["stored"], row["new"]) for row in c.claims)
+    for (stored, new), count in pairs.items():
+        both = f"{stored} in both" if stored == new else f"{stored} in the stored runs, {new} in the new ones"
+        said.append(f"Claims: {count} of {len(c.claims)}: {both}.")
+    return said
+
+
+def _listed(seeds: list[int]) -> str:
+    return ", ".join(map(str, seeds))
