@@ -9,7 +9,7 @@ from exon.errors import UserError
 from exon.experiment import Experiment
 
 REPLICATES = ("seed", "split_seed")
-"""The settings whose levels are repetitions: what varies with them is the noise."""
+"""The settings whose levels are repetitions. What varies with them is the noise."""
 
 
 def one_row_a_run(table: pd.DataFrame) -> pd.DataFrame:

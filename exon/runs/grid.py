@@ -117,7 +117,7 @@ def load(
 
 
 def select(names: str, *asked: Any) -> list[Run]:
-    """Runs of grids separated by spaces; a slash and a pattern after a name choose some of its runs: "beta/*_seed-1".
+    """Runs of grids separated by spaces; a slash and a pattern after a name choose some of its runs: ``beta/*_seed-1``.
 
     Args:
         asked: profile, seeds, settings and root, as `load` takes them.

@@ -14,6 +14,7 @@
 {effects} ablation/v2_*                                    main effects and interaction on every outcome
 {trials} cifar10_setting                                   the settings tried for small CIFAR-10 runs, by validation error
 {runs} mnist                                               all runs of a notebook, with links to their records
+{replication} claims                                       what runs with new seeds found, beside the stored ones
 {judges}                                                   the same of the judges
 {methods}                                                  others' published test errors, ours first
 {speed} beta                                               seconds of an epoch, here and in the authors' logs
@@ -33,6 +34,7 @@ from sphinx.application import Sphinx
 from exon.files import OWN
 from exon_book.directives import Plot, RunFigure, RunLabel
 from exon_book.explorer import write
+from exon_book.replication import Replication
 from exon_book.roles import AuthorsRole, ClaimRole, MetricRole, OverRole, PaperRole
 from exon_book.settings import SettingRole, find_typed_numbers
 from exon_book.site import name_controls, publish, trim_icons
@@ -71,6 +73,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("effects", Effects)
     app.add_directive("trials", Trials)
     app.add_directive("runs", Runs)
+    app.add_directive("replication", Replication)
     app.add_directive("judges", Judges)
     app.add_directive("methods", Methods)
     app.add_directive("speed", Speed)

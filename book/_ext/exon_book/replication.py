@@ -11,7 +11,6 @@ from typing import Any, cast
 import matplotlib.pyplot as plt
 import pandas as pd
 from docutils import nodes
-from sphinx.util.docutils import SphinxDirective
 
 from exon.errors import UserError
 from exon.evaluation.comparison import Comparison, read, sentences
@@ -20,7 +19,7 @@ from exon.figures import replication as figures
 from exon.figures.svg import compact
 from exon.runs.replicate import FOLDER
 from exon.runs.verify import HEADLINE
-from exon_book.lookup import logger
+from exon_book.reading import RecordDirective
 from exon_book.tables import number, table
 from exon_book.tables.ablation import OUTCOMES
 
@@ -29,16 +28,15 @@ FOLDERS = {EXAMPLE: "with new seeds", FOLDER: "yours"}
 TERMS = {"use_cross_entropy": "cross-entropy", "use_kl": "KL", "interaction": "interaction"}
 
 
-class Replication(SphinxDirective):
+class Replication(RecordDirective):
     """{replication} PART: what replications found, the reader's beside the example; part is a name of `PARTS`."""
 
     required_arguments = 1
 
-    def run(self) -> list[nodes.Node]:
+    def made(self) -> list[nodes.Node]:
         part = self.arguments[0]
         if part not in PARTS:
-            logger.warning("replication: %r is no part of it", part, location=self.get_location())
-            return []
+            raise UserError(f"give {', '.join(PARTS)}")
         found = self.comparisons()
         if not found:
             command = "python -m exon replicate 'ablation/v2_*' --seeds 11,12,13"
@@ -56,7 +54,7 @@ class Replication(SphinxDirective):
                 try:
                     found.setdefault(path.stem, {})[whose] = read(path)
                 except UserError as error:
-                    logger.warning("%s", error, location=self.get_location())
+                    self.warn(str(error))
         return found
 
     def figure(self, name: str, drawn: Any, alt: str) -> nodes.figure:

@@ -42,7 +42,7 @@ class AuthorsRole(RecordRole):
 
 class PaperRole(RecordRole):
     def node(self) -> nodes.Node:
-        dataset, beta, column = self.text.split()
+        dataset, beta, column = self.text.split(maxsplit=2)
         metric, _, form = column.partition(":")
         table = reference.paper(dataset)
         chosen = table[(table["beta"] == float(beta)) & (table["metric"] == metric)]
