@@ -71,7 +71,7 @@ def rotate(images: Tensor, angle: Tensor) -> Tensor:
 def _rotation_tables(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """P (52, 28); for every angle the positions and the weights of the 16 coefficients of every pixel, (50, 784, 16).
 
-    Kept on each device: to bring them there anew would make every step wait.
+    Kept on each device: copying them in every step would make it wait.
     """
     from scipy import ndimage
 

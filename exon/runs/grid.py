@@ -240,7 +240,7 @@ def _mapping(path: Path, node: yaml.Node | None) -> dict[str, tuple[int, yaml.No
     """key -> (line, node) of a YAML mapping."""
     if not isinstance(node, yaml.MappingNode):
         line = node.start_mark.line + 1 if node is not None else 1
-        raise UserError(f"{path}, line {line}: here must stand names with values, as in 'beta: [0.1, 1.0]'.")
+        raise UserError(f"{path}, line {line}: give names with values here, as in 'beta: [0.1, 1.0]'.")
     entries: dict[str, tuple[int, yaml.Node]] = {}
     for key, value in node.value:
         if key.value in entries:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from exon.evaluation.comparison import Comparison
 
 FOLDER = OWN / "replication"
-"""The root of one's own replications: <root>/<profile>/<notebook>/<run>, and <root>/<grid>.json for the comparison."""
+"""The root of one's own replications, with <profile>/<notebook>/<run> below it, and <grid>.json for the comparison."""
 
 
 def prepare(name: str, profile: str | None, seeds: str, settings: Sequence[str], root: Path) -> dict[str, str]:

@@ -15,6 +15,8 @@
 {trials} cifar10_setting                                   the settings tried for small CIFAR-10 runs, by validation error
 {runs} mnist                                               all runs of a notebook, with links to their records
 {replication} claims                                       what runs with new seeds found, beside the stored ones
+{bits} portable.csv                                        weights of the same run on several processors
+{operations} portable_operations.csv                       single operations that give the same bits there
 {judges}                                                   the same of the judges
 {methods}                                                  others' published test errors, ours first
 {speed} beta                                               seconds of an epoch, here and in the authors' logs
@@ -39,6 +41,7 @@ from exon_book.roles import AuthorsRole, ClaimRole, MetricRole, OverRole, PaperR
 from exon_book.settings import SettingRole, find_typed_numbers
 from exon_book.site import name_controls, publish, trim_icons
 from exon_book.tables.ablation import Cells, Effects
+from exon_book.tables.arithmetic import Bits, Operations
 from exon_book.tables.ledger import Ledger
 from exon_book.tables.methods import Methods, Speed
 from exon_book.tables.records import Judges, Runs, copy_records
@@ -72,6 +75,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("cells", Cells)
     app.add_directive("effects", Effects)
     app.add_directive("trials", Trials)
+    app.add_directive("bits", Bits)
+    app.add_directive("operations", Operations)
     app.add_directive("runs", Runs)
     app.add_directive("replication", Replication)
     app.add_directive("judges", Judges)

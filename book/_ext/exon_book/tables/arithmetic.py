@@ -1,0 +1,62 @@
+"""The same bits on other processors: of a whole run, and of the single operations of a model."""
+
+from typing import ClassVar
+
+import pandas as pd
+from docutils import nodes
+
+from exon_book.lookup import locate
+from exon_book.reading import RecordDirective
+from exon_book.tables import table
+
+RUN_HEADS = (
+    "processor",
+    "family, model",
+    "instructions",
+    "arithmetic",
+    "threads",
+    "weights (SHA-256)",
+    "test error (%)",
+)
+KEYS = ["arithmetic", "threads"]
+
+
+class Bits(RecordDirective):
+    """{bits} FILE.csv: the same smoke run on several processors, each row's weights by the start of their SHA-256."""
+
+    required_arguments = 1
+
+    def made(self) -> list[nodes.Node]:
+        rows = []
+        for row in (
+            pd.read_csv(locate(self.env, self.arguments[0], "")).sort_values(KEYS, kind="stable").to_dict("records")
+        ):
+            generation = f"{row['family']}, {row['model']}"
+            run = (row["arithmetic"], str(row["threads"]), row["sha256"], f"{row['test_error_pct']:.1f}")
+            rows.append((row["processor"], generation, row["capability"], *run))
+        return [table(RUN_HEADS, rows)]
+
+
+class Operations(RecordDirective):
+    """{operations} FILE.csv: of the single operations, how many give the first processor's bits on each other one."""
+
+    required_arguments = 1
+    heads: ClassVar = ("arithmetic", "threads", "processor", "beside", "same bits", "not the same")
+
+    def made(self) -> list[nodes.Node]:
+        stored = pd.read_csv(locate(self.env, self.arguments[0], ""))
+        first, *others = stored.columns.drop([*KEYS, "operation"])
+        rows = []
+        for (arithmetic, threads), part in stored.groupby(KEYS):
+            for other in others:
+                known = part.dropna(subset=[other])
+                if len(known):
+                    same = f"{(known[first] == known[other]).sum()} of {len(known)}"
+                    differing = known["operation"][known[first] != known[other]]
+                    rows.append((str(arithmetic), str(threads), other, first, same, _named(list(differing))))
+        return [table(self.heads, rows, "record")]
+
+
+def _named(operations: list[str]) -> str:
+    """Operations in words, the parts of a layer together."""
+    return ", ".join(dict.fromkeys(name.partition(",")[0] for name in operations)) or "–"
