@@ -16,12 +16,12 @@ install_import_hook(
 
 import second_device  # noqa: E402, before the first backward pass
 import torch  # noqa: E402
+from tiny import TINY  # noqa: E402
 
 from exon import data, train  # noqa: E402
 from exon.experiment import Experiment  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
-TINY = {"profile": "smoke", "epochs": 2, "width": 0.25, "labels": 20, "validation": 100}
 
 # `device` is one device for all examples of a test.
 unreset = HealthCheck.function_scoped_fixture

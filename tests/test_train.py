@@ -6,9 +6,9 @@ import pytest
 import second_device
 import torch
 import torch.nn.functional as F
-from conftest import TINY
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny import TINY
 
 from exon import data, devices, losses, train
 from exon.data import augment

@@ -1,5 +1,6 @@
 import json
 import math
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -113,7 +114,7 @@ def test_the_command_prints_every_claim_and_ends_with_1_only_if_one_fails(tmp_pa
         content = json.loads((run.folder / "run.json").read_text())
         content["metrics"]["path_negative_ssim"] = content["experiment"]["distance"] or 0.0
         (folder / "run.json").write_text(json.dumps(content))
-    shown = exon("claims", "--results", str(tmp_path))
+    shown = exon("claims", "--results", str(tmp_path), env={**os.environ, "COLUMNS": "300"})
     assert shown.returncode == 1
     assert f"0 {HOLDS}, 1 {FAILS}, {len(CLAIMS) - 1} {UNKNOWN}" in shown.stdout
     assert "distance: 4 → 4, 8 → 8, 12 → 12, 16 → 16" in shown.stdout

@@ -146,7 +146,7 @@ def test_redraw_keeps_what_belongs_to_the_weights(exon, monkeypatch):
 
 def test_a_run_goes_to_ones_own_root_unless_told_otherwise(exon, no_data, monkeypatch):
     asked = []
-    monkeypatch.setattr(notebook, "run", lambda name, parameters, out, force: asked.append(out) or out)
+    monkeypatch.setattr(notebook, "run", lambda name, parameters, out, *_, **__: asked.append(out) or out)
     assert exon("run", "mnist", "--profile", "smoke", "--set", "beta=0.5", "--set", "seed=2")[0] == 0
     assert asked == [Path("results/own/smoke/mnist/beta-0.5_seed-2")]
 
