@@ -1,25 +1,28 @@
 """What single operations give here, to the bit.
 
-python tools/arithmetic.py portable 2           each operation and the start of the SHA-256 of its result, as CSV
-python tools/arithmetic.py portable 2 --check   what differs from results/portable_operations.csv; code 1 if anything does
+python tools/arithmetic.py portable 2           what differs from results/portable_operations.csv; code 1 if anything does
+python tools/arithmetic.py portable 2 --write   the start of the SHA-256 of each result into that file, under this processor
 """
 
 import argparse
-import csv
 import hashlib
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from exon.files import atomic_path, from_root
 from exon.runs import arithmetic
+from exon.runs.processor import processor, words
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Results = Iterator[tuple[str, "tuple[Tensor, ...]"]]
 
-STORED = Path(__file__).parents[1] / "results" / "portable_operations.csv"
+STORED = from_root("results/portable_operations.csv")
+SETTING = ["processor", "arithmetic", "threads"]
 N = 16
 LINEAR = ((784, 256), (256, 128), (128, 40), (2, 128), (128, 256), (256, 784), (128, 64), (64, 10))
 CONVOLUTIONS = ((1, 32, 5, 28), (32, 64, 3, 14), (64, 128, 3, 7))  # channels in and out, kernel, size of the image
@@ -115,29 +118,50 @@ def digest(results: "tuple[Tensor, ...]") -> str:
     return sha256.hexdigest()[:12]
 
 
+def write(found: pd.DataFrame) -> None:
+    """Store digests in place of those of the same processor, arithmetic and number of threads."""
+    if STORED.exists():
+        stored = pd.read_csv(STORED)
+        same = stored[SETTING].eq(found[SETTING].iloc[0]).all(axis=1)
+        found = pd.concat([stored[~same], found])
+    with atomic_path(STORED) as temporary:
+        found.to_csv(temporary, index=False)
+
+
+def differing(found: pd.DataFrame) -> dict[str, list[str]]:
+    """Stored processor -> the operations whose bits are not those found, in the same arithmetic with as many threads."""
+    stored = pd.read_csv(STORED)
+    stored = stored[stored[SETTING[1:]].eq(found[SETTING[1:]].iloc[0]).all(axis=1)]
+    here = found.set_index("operation")["sha256"]
+    return {
+        str(name): list(part["operation"][part["sha256"].to_numpy() != here.reindex(part["operation"]).to_numpy()])
+        for name, part in stored.groupby("processor", sort=False)
+    }
+
+
 def main() -> None:
-    """Print the digests, or what differs from the stored ones of this arithmetic and number of threads."""
+    """Compare the digests with the stored ones of the same arithmetic, or store them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("arithmetic", choices=arithmetic.NAMES)
     parser.add_argument("threads", type=int)
-    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--processor", help="its name, where the system gives another, as under emulation")
     asked = parser.parse_args()
     with arithmetic.applied(asked.arithmetic, asked.threads):
-        found = {name: digest(results) for part in (elementwise, layers, steps) for name, results in part()}
-    if not asked.check:
-        csv.writer(sys.stdout).writerows([("operation", "sha256"), *found.items()])
+        digests = {name: digest(results) for part in (elementwise, layers, steps) for name, results in part()}
+        setting = (asked.processor or words({**processor(), "capability": None}), arithmetic.in_force(), asked.threads)
+    found = pd.DataFrame([(*setting, *item) for item in digests.items()], columns=[*SETTING, "operation", "sha256"])
+    if asked.write:
+        write(found)
         return
-    with STORED.open(newline="") as file:
-        stored = [
-            row
-            for row in csv.DictReader(file)
-            if (row["arithmetic"], row["threads"]) == (asked.arithmetic, str(asked.threads))
-        ]
-    differing = {row["operation"] for row in stored if row["sha256"] != found[row["operation"]]}
-    print(
-        f"{len(found) - len(differing)} of {len(found)} operations give the stored bits", *sorted(differing), sep="\n"
-    )
-    sys.exit(1 if differing else 0)
+    others = differing(found)
+    for name, operations in others.items():
+        print(
+            f"{name}: {len(found) - len(operations)} of {len(found)} operations give the same bits",
+            *operations,
+            sep="\n  ",
+        )
+    sys.exit(1 if any(others.values()) else 0)
 
 
 if __name__ == "__main__":

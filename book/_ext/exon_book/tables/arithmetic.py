@@ -45,15 +45,14 @@ class Operations(RecordDirective):
 
     def made(self) -> list[nodes.Node]:
         stored = pd.read_csv(locate(self.env, self.arguments[0], ""))
-        first, *others = stored.columns.drop([*KEYS, "operation"])
         rows = []
         for (arithmetic, threads), part in stored.groupby(KEYS):
+            digests = part.pivot(index="operation", columns="processor", values="sha256")
+            first, *others = part["processor"].unique()
             for other in others:
-                known = part.dropna(subset=[other])
-                if len(known):
-                    same = f"{(known[first] == known[other]).sum()} of {len(known)}"
-                    differing = known["operation"][known[first] != known[other]]
-                    rows.append((str(arithmetic), str(threads), other, first, same, _named(list(differing))))
+                differing = list(digests.index[digests[first] != digests[other]])
+                same = f"{len(digests) - len(differing)} of {len(digests)}"
+                rows.append((str(arithmetic), str(threads), other, first, same, _named(differing)))
         return [table(self.heads, rows, "record")]
 
 
