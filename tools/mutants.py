@@ -5,7 +5,7 @@
 [tool.mutants] in pyproject.toml names cosmic-ray's operators that make the changes, the files, and the tests of each.
 A fork of this process, which has imported every library beforehand, runs the tests on one changed file in about a second.
 A change that no test notices is alive; tests/equivalent_mutants.toml says of some why they change nothing that matters.
-The exit code is 1 if another is alive; a run over all files writes its counts to results/mutants.json.
+The exit code is 1 if another is alive. The counts of each file are kept in results/mutants.json.
 """
 
 import difflib
@@ -29,7 +29,7 @@ import torch
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.operators.provider import OperatorProvider
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGURATION = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mutants"]
@@ -100,11 +100,16 @@ def import_libraries(tests: list[str]) -> None:
     """
     pytest.main(["--collect-only", "-qq", *OPTIONS, *tests])
     torch.testing.assert_close(torch.zeros(1), torch.zeros(1))  # imports much at its first call
-    for name in list(sys.modules):
-        if name.split(".")[0] in {"exon", "conftest", *(Path(test).stem for test in tests)}:
-            del sys.modules[name]
+    forget({"exon", "conftest", "second_device", "tiny", *(Path(test).stem for test in tests)})
     gc.collect()
     gc.freeze()
+
+
+def forget(names: set[str]) -> None:
+    """Let the next import of these modules, and of what is in them, read their files."""
+    for name in list(sys.modules):
+        if name.split(".")[0] in names:
+            del sys.modules[name]
 
 
 def main(chosen: list[str]) -> int:
@@ -119,6 +124,7 @@ def main(chosen: list[str]) -> int:
         phases=[Phase.explicit, Phase.generate],
         database=None,
         derandomize=True,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
     files = {name: tests for name, tests in CONFIGURATION["tests"].items() if name in chosen or not chosen}
     import_libraries(sorted({test for tests in files.values() for test in tests}))
@@ -143,13 +149,13 @@ def main(chosen: list[str]) -> int:
         print(
             f"{name}: {count['noticed']} noticed, {count['equivalent']} equivalent, {count['alive']} alive", flush=True
         )
+        keep(name, count)
+        forget({"exon"})
     total = sum(counts.values(), Counter())
     changes, unnoticed = total.total(), total["equivalent"] + total["alive"]
     print(
         f"{changes} changes, {unnoticed} unnoticed ({100 * unnoticed / changes:.1f} %), {total['alive']} of them alive"
     )
-    if not chosen:
-        write(counts)
     return int(total["alive"] > 0 or 100 * unnoticed > CONFIGURATION["most_unnoticed_pct"] * changes)
 
 
@@ -158,23 +164,27 @@ def equivalent() -> list[dict[str, str]]:
     return tomllib.loads(EQUIVALENT.read_text()).get("mutant", []) if EQUIVALENT.exists() else []
 
 
-def write(counts: dict[str, Counter[str]]) -> None:
-    """Keep the counts of a whole run, with what they depend on."""
-    from exon.files import atomic_path
+def keep(name: str, count: Counter[str]) -> None:
+    """Store the counts of one file in place of earlier ones, with the commit of the code they hold for."""
+    from exon.files import write_text
     from exon.runs import provenance
     from exon.runs.processor import processor
 
+    stored = json.loads(RECORD.read_text())["files"] if RECORD.exists() else {}
+    changed = bool(provenance._git("status", "--porcelain", "--", "exon", "tests"))
+    stored[name] = {**count, "commit": provenance._git("rev-parse", "HEAD"), "code_changed": changed}
+    files = {name: stored[name] for name in CONFIGURATION["tests"] if name in stored}
+    total = {key: sum(file[key] for file in files.values()) for key in count}
+    changes = sum(total.values())
+    metrics = total | {"changes": changes, "unnoticed_pct": 100 * (changes - total["noticed"]) / changes}
     content = {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": provenance._git("rev-parse", "HEAD"),
-        "code_changed": bool(provenance._git("status", "--porcelain", "--", "exon", "tests")),
         "processor": processor(),
         "tool": f"cosmic-ray {importlib.metadata.version('cosmic-ray')}",
-        "total": sum(counts.values(), Counter()),
-        "files": counts,
+        "metrics": metrics,
+        "files": files,
     }
-    with atomic_path(RECORD) as temporary:
-        temporary.write_text(json.dumps(content, indent=2) + "\n")
+    write_text(RECORD, json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":
