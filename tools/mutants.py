@@ -100,7 +100,7 @@ def import_libraries(tests: list[str]) -> None:
     """
     pytest.main(["--collect-only", "-qq", *OPTIONS, *tests])
     torch.testing.assert_close(torch.zeros(1), torch.zeros(1))  # imports much at its first call
-    forget({"exon", "conftest", "second_device", "tiny", *(Path(test).stem for test in tests)})
+    forget({"exon", "conftest", *(Path(test).stem for test in tests)})
     gc.collect()
     gc.freeze()
 
