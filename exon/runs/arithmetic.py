@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from exon.errors import UserError
+from exon.runs.environment import environment
 
 NAMES = ("portable", "native")
 VARIABLES = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "COMPATIBLE"}
@@ -27,7 +28,7 @@ def default(profile: str) -> str:
     return "portable" if profile in ("smoke", "quick") and portable_here() else "native"
 
 
-def environment(name: str, threads: int | None = None) -> dict[str, str]:
+def variables(name: str, threads: int | None = None) -> dict[str, str]:
     """The environment variables of an arithmetic, to be set before a process computes.
 
     Args:
@@ -50,19 +51,8 @@ def environment(name: str, threads: int | None = None) -> dict[str, str]:
 @contextmanager
 def applied(name: str, threads: int | None = None) -> Iterator[None]:
     """This process's environment, and so that of the processes it starts, as an arithmetic wants it; put back afterwards."""
-    wanted = environment(name, threads)
-    before = {variable: os.environ.get(variable) for variable in (*VARIABLES, "OMP_NUM_THREADS")}
-    for variable in VARIABLES:
-        os.environ.pop(variable, None)
-    os.environ.update(wanted)
-    try:
+    with environment({**dict.fromkeys(VARIABLES), **variables(name, threads)}):
         yield
-    finally:
-        for variable, value in before.items():
-            if value is None:
-                os.environ.pop(variable, None)
-            else:
-                os.environ[variable] = value
 
 
 def in_force() -> str:

@@ -24,6 +24,7 @@ import yaml
 
 from exon.errors import UserError
 from exon.experiment import PROFILES, Experiment
+from exon.files import from_root
 from exon.runs import notebook, record
 
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -46,7 +47,7 @@ class Run:
     @property
     def folder(self) -> Path:
         """The run folder."""
-        return self.root / self.experiment.profile / self.notebook / self.name
+        return from_root(self.root / self.experiment.profile / self.notebook / self.name)
 
     @property
     def done(self) -> bool:

@@ -89,13 +89,14 @@ def asked(config: Mapping[str, Any]) -> tuple[str | None, list[int], dict[str, A
     Raises:
         UserError: the seeds are no list of whole numbers, or a setting has no value.
     """
-    root, seeds = Path(config.get("root", OWN)), str(config.get("seeds", ""))
+    root, seeds = Path(str(config.get("root", OWN))), str(config.get("seeds", ""))
     words = [word.strip() for word in seeds.split(",")] if seeds else []
     if not all(word.isdecimal() for word in words) or len(set(words)) < len(words):
         raise UserError(f"seeds = {seeds} is not accepted: give different whole numbers, as 11,12,13.")
     given = parse_qsl(str(config.get("settings", "")), keep_blank_values=True)
     settings = dict(notebook.parse_setting(f"{key}={text}") for key, text in given)
-    return config.get("profile"), list(map(int, words)), settings, root
+    profile = config.get("profile")
+    return profile and str(profile), list(map(int, words)), settings, root
 
 
 def chosen(config: Mapping[str, Any]) -> tuple[Path, list[grid.Run]]:
@@ -105,7 +106,7 @@ def chosen(config: Mapping[str, Any]) -> tuple[Path, list[grid.Run]]:
         UserError: what `asked` and `grid.load` raise.
     """
     words = asked(config)
-    return words[-1], grid.select(config.get("grid", "beta"), *words)
+    return words[-1], grid.select(str(config.get("grid", "beta")), *words)
 
 
 def run(config: Mapping[str, str], jobs: int, executor: str, book: bool) -> int:
@@ -138,7 +139,8 @@ def run(config: Mapping[str, str], jobs: int, executor: str, book: bool) -> int:
         ]
     options = [
         "--keep-going",
-        "--rerun-incomplete",
+        "--ignore-incomplete",  # a run publishes its files as a whole: there are no incomplete ones, and none to remove
+        "--keep-incomplete",
         "--rerun-triggers",
         "mtime",
         "--nolock",
@@ -151,9 +153,8 @@ def run(config: Mapping[str, str], jobs: int, executor: str, book: bool) -> int:
     command += [f"{key}={word}" for key, word in config.items()]
     root, runs = chosen(config)
     scale = runs[0].experiment.profile
-    place = record.work_folder(root) / "sweeps" / scale / Path(config["grid"]).stem
-    with alone(place, f"the grid {config['grid']} at profile {scale} in {root}"):
-        return subprocess.run(command, check=False).returncode
+    with alone(from_root(root), f"the runs at profile {scale} in {root}", f"sweep-{scale}"):
+        return subprocess.run(command, cwd=from_root(""), check=False).returncode
 
 
 def threads() -> int:

@@ -6,16 +6,17 @@ seed, and each of the `HEADLINE` metrics is held against the interval that a fur
 """
 
 import json
-import os
+import shutil
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from exon.errors import UserError
+from exon.errors import CellError, UserError
 from exon.evaluation.intervals import pooled, prediction_interval
 from exon.experiment import Experiment
 from exon.runs import arithmetic, notebook, record
+from exon.runs.environment import environment
 from exon.runs.processor import words
 
 HEADLINE = (
@@ -95,10 +96,18 @@ def again(run: Path, threads: int | None = None) -> Verdict:
     threads = threads or provenance["threads"]
     stored = provenance.get("arithmetic", "native")
     own = stored if arithmetic.portable_here() else "native"
-    with tempfile.TemporaryDirectory(prefix="exon-verify-") as folder:
-        os.environ.update({"OMP_NUM_THREADS": str(threads), "EXON_WORK": folder})
-        notebook.run(name, parameters, Path(folder) / "again", arithmetic=own)
-        return compare(run, Path(folder) / "again")
+    folder = Path(tempfile.mkdtemp(prefix="exon-verify-"))
+    kept = False
+    try:
+        with environment({"OMP_NUM_THREADS": str(threads), "EXON_WORK": str(folder)}):
+            notebook.run(name, parameters, folder / "again", arithmetic=own)
+        return compare(run, folder / "again")
+    except CellError:
+        kept = True  # the message names the notebook in it
+        raise
+    finally:
+        if not kept:
+            shutil.rmtree(folder)
 
 
 def compare(stored: Path, here: Path) -> Verdict:
