@@ -86,7 +86,7 @@ def save(
             {name: tensor.contiguous().cpu() for name, tensor in arrays.items()}
         )
     seconds = sum(row["seconds"] for row in fitted.history)
-    content = {
+    content: dict[str, Any] = {
         "experiment": experiment.model_dump(mode="json"),
         "metrics": {
             name: value if math.isfinite(value) else None for name, value in (metrics | {"seconds": seconds}).items()
