@@ -68,17 +68,18 @@ def run(
             checkpoint.discard_foreign(experiment, work / "checkpoint.pt")
         if trained:
             record.recall_training(out)
+        work.mkdir(parents=True, exist_ok=True)
         try:
             content = _execute(source, parameters | {"out": out.as_posix()}, work / "executed.ipynb")
             text = nbformat.writes(content).rstrip("\n") + "\n"
             write_text(record.unpublished(out) / "run.ipynb", text)
             record.publish(out)
+            for own in ("checkpoint.pt", "executed.ipynb"):
+                (work / own).unlink(missing_ok=True)
         finally:
             record.discard_unpublished(out)
-        for own in ("checkpoint.pt", "executed.ipynb"):
-            (work / own).unlink(missing_ok=True)
-        with suppress(OSError):  # it holds more, or was never needed
-            work.rmdir()
+            with suppress(OSError):  # it holds what the next run goes on from
+                work.rmdir()
     return out / "run.ipynb"
 
 

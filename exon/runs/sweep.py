@@ -77,9 +77,15 @@ def choice(name: str, profile: str | None, seeds: str, settings: Sequence[str], 
     """The command line's words on which grid to run, as Snakemake's --config takes them.
 
     The settings are written as in the query of an address, prior=row&labels=50: one string that YAML leaves alone.
+
+    Raises:
+        UserError: a setting has no value, or is the profile.
     """
-    given = urlencode({name: text.partition("=")[2] for text in settings for name, _ in [notebook.parse_setting(text)]})
-    words = {"grid": name, "profile": profile, "seeds": seeds, "settings": given, "root": root.as_posix()}
+    given = {name: text.partition("=")[2] for text in settings for name, _ in [notebook.parse_setting(text)]}
+    if "profile" in given:
+        raise UserError(f"--set profile={given['profile']} is not accepted: give --profile {given['profile']}.")
+    place = root.as_posix() if root.is_absolute() else f"./{root.as_posix()}"  # else YAML makes a number of 2024
+    words = {"grid": name, "profile": profile, "seeds": seeds, "settings": urlencode(given), "root": place}
     return {key: word for key, word in words.items() if word}
 
 
@@ -89,14 +95,13 @@ def asked(config: Mapping[str, Any]) -> tuple[str | None, list[int], dict[str, A
     Raises:
         UserError: the seeds are no list of whole numbers, or a setting has no value.
     """
-    root, seeds = Path(str(config.get("root", OWN))), str(config.get("seeds", ""))
+    root, seeds = Path(config.get("root", OWN)), str(config.get("seeds", ""))
     words = [word.strip() for word in seeds.split(",")] if seeds else []
     if not all(word.isdecimal() for word in words) or len(set(words)) < len(words):
         raise UserError(f"seeds = {seeds} is not accepted: give different whole numbers, as 11,12,13.")
     given = parse_qsl(str(config.get("settings", "")), keep_blank_values=True)
     settings = dict(notebook.parse_setting(f"{key}={text}") for key, text in given)
-    profile = config.get("profile")
-    return profile and str(profile), list(map(int, words)), settings, root
+    return config.get("profile"), list(map(int, words)), settings, root
 
 
 def chosen(config: Mapping[str, Any]) -> tuple[Path, list[grid.Run]]:
@@ -106,7 +111,7 @@ def chosen(config: Mapping[str, Any]) -> tuple[Path, list[grid.Run]]:
         UserError: what `asked` and `grid.load` raise.
     """
     words = asked(config)
-    return words[-1], grid.select(str(config.get("grid", "beta")), *words)
+    return words[-1], grid.select(config.get("grid", "beta"), *words)
 
 
 def run(config: Mapping[str, str], jobs: int, executor: str, book: bool) -> int:

@@ -152,9 +152,14 @@ def other_arithmetic(stored: dict[str, Any], here: dict[str, Any]) -> list[str]:
             reasons["sums on an accelerator have no fixed order"] = None
         elif not all(isinstance(processor, dict) for processor in processors):
             reasons["a record does not tell the processor's model"] = None
-        elif processors[0] != processors[1] and old.get("arithmetic") != "portable":
+        elif _kernels(processors[0]) != _kernels(processors[1]) and old.get("arithmetic") != "portable":
             reasons["processor = {}, here {}".format(*map(words, processors))] = None
     return list(reasons)
+
+
+def _kernels(processor: dict[str, Any]) -> dict[str, Any]:
+    """What decides which kernels the libraries choose: all but the brand."""
+    return {name: value for name, value in processor.items() if name != "brand"}
 
 
 def _measured(content: dict[str, Any]) -> dict[str, float]:
