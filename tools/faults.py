@@ -109,6 +109,7 @@ def fingerprint(run: Path) -> dict[str, Any]:
     content = json.loads((run / "run.json").read_text())
     content["metrics"].pop("seconds")
     content["files"].pop("history.csv")
+    content.pop("sha256")
     content["provenance"] = content["provenance"]["code_sha256"], content["provenance"].get("resumed")
     rest = {path.name: path.read_bytes() for path in run.iterdir() if path.name not in ("run.json", "history.csv")}
     return {
@@ -247,12 +248,12 @@ def full_disk(kinds: tuple[str, ...] = tuple(LARGE)) -> dict[str, int]:
     return {"tried": len(kinds), "kept": kept}
 
 
-DAMAGES: dict[str, Callable[[bytes], bytes]] = {
-    "flip": lambda content: content[: (n := len(content) // 2)] + bytes([content[n] ^ 128]) + content[n + 1 :],
-    "truncation": lambda content: content[: len(content) // 2],
-    "foreign": lambda content: b"[]",
+DAMAGES: dict[str, Callable[[bytes, int], bytes]] = {
+    "flip": lambda content, bit: content[: (n := len(content) // 2)] + bytes([content[n] ^ bit]) + content[n + 1 :],
+    "truncation": lambda content, _: content[: len(content) // 2],
+    "foreign": lambda content, _: b"[]",
 }
-"""A flipped bit (the highest of the byte in the middle), the second half gone, and something else altogether."""
+"""A flipped bit of the byte in the middle, the second half gone, and something else altogether."""
 
 
 def damage(kinds: tuple[str, ...] = tuple(DAMAGES)) -> dict[str, int]:
@@ -265,7 +266,8 @@ def damage(kinds: tuple[str, ...] = tuple(DAMAGES)) -> dict[str, int]:
             whole = path.read_bytes()
             read()
             for kind in kinds:
-                path.write_bytes(DAMAGES[kind](whole))
+                bit = 128 if path.suffix == ".yaml" else 1  # a text without a checksum may only stop being a text
+                path.write_bytes(DAMAGES[kind](whole, bit))
                 tried += 1
                 try:
                     read()

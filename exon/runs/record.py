@@ -232,10 +232,9 @@ def read(run: Path) -> dict[str, Any]:
     path = run / "run.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if content.get("sha256", digest := _digest(content)) != digest:
-            raise UserError(f"{path} is not the record that was written: it was damaged or changed afterwards.")
+        changed = content.get("sha256", digest := _digest(content)) != digest
         Experiment.model_validate_json(json.dumps(content["experiment"]))
-        return {
+        parts = {
             "experiment": content["experiment"],
             "metrics": {name: value for name, value in content["metrics"].items() if value is not None},
             "parameters": dict(content.get("parameters", {})),
@@ -246,6 +245,9 @@ def read(run: Path) -> dict[str, Any]:
         raise UserError(f"{run} holds no run.json: give the folder of a finished run.") from None
     except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise UserError(f"{path} is not the record of a run ({type(error).__name__}).") from None
+    if changed:
+        raise UserError(f"{path} is not the record that was written: it was damaged or changed afterwards.")
+    return parts
 
 
 def _digest(content: dict[str, Any]) -> str:

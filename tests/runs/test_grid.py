@@ -172,3 +172,10 @@ def test_a_grid_that_is_no_text_is_named(tmp_path):
         with pytest.raises(UserError, match=r"grid\.yaml is not a text of YAML \(") as error:
             grid.load(tmp_path / "grid.yaml")
         assert "\n" not in str(error.value)
+
+
+def test_a_pattern_that_names_no_run_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"grid = 'beta/zzz\*' names no run: give a grid, or a pattern as in"):
+        grid.select("beta/zzz*")
+    (tmp_path / "a grid.yaml").write_text("notebook: mnist\nprofile: smoke\nruns:\n  - beta: [2.0]\n")
+    assert [run.name for run in grid.select(str(tmp_path / "a grid.yaml"))] == ["beta-2"]

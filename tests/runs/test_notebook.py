@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import small_repository
+import torch
 
 from exon.errors import CellError, UserError
 from exon.experiment import Experiment
@@ -143,6 +144,35 @@ def test_another_runs_folder_is_not_overwritten(smoke):
     with pytest.raises(UserError, match=r"holds another run \(beta = 1.0, here 2.0\)"):
         notebook.run("mnist", {**FAST, "beta": 2.0}, smoke)
     assert (smoke / "run.json").read_bytes() == before
+
+
+def test_from_a_subfolder_a_run_goes_below_the_root(tmp_path):
+    folder = small_repository.build(tmp_path)
+    result = exon(
+        "run", "prior_design", "--profile", "smoke", "--out", "results/a/b/c", work="", cwd=folder / "notebooks"
+    )
+    assert result.returncode == 0, result.stderr
+    assert Path(result.stdout.strip()) == folder / "results/a/b/c/run.ipynb"
+    assert (folder / "results/a/b/c/run.json").exists()
+    assert not (folder / "notebooks" / "results").exists()
+    assert not list(folder.rglob("*.pt"))
+    again = exon("verify", "results/a/b/c", "--against", "results/a/b/c", work="", cwd=folder / "notebooks")
+    assert "same bits" in again.stdout
+
+
+def test_a_foreign_checkpoint_is_replaced_under_force(tmp_path):
+    folder = small_repository.build(tmp_path)
+    run = Path("results/smoke/prior_design/run")
+    arguments = ("run", "prior_design", "--profile", "smoke", "--out", run)
+    assert exon(*arguments, work=tmp_path / "work", cwd=folder).returncode == 0
+    checkpoint = tmp_path / "work" / run / "checkpoint.pt"
+    checkpoint.parent.mkdir(parents=True)
+    torch.save({"experiment": Experiment.create(profile="smoke", seed=2).model_dump_json()}, checkpoint)
+    refused = exon(*arguments, work=tmp_path / "work", cwd=folder)
+    assert refused.returncode == 2
+    assert "another experiment" in refused.stderr
+    assert exon(*arguments, "--force", work=tmp_path / "work", cwd=folder).returncode == 0
+    assert not checkpoint.exists()
 
 
 @pytest.fixture

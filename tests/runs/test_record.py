@@ -223,6 +223,40 @@ def test_a_run_folder_never_holds_files_of_two_runs(tmp_path, tiny, sample, fitt
     assert last == [{"history.csv"}, {"history.csv", "split.json"}, new]
 
 
+@pytest.mark.parametrize("moved", range(1, 5))
+def test_a_publication_that_was_killed_is_finished(stored, tiny, sample, fitted, monkeypatch, moved):
+    """Between any two of its renames: all files are those of the new run, whatever the run before it had kept."""
+    (stored / "arrays.safetensors").write_text("of the run before")
+    monkeypatch.setenv(record.PUBLISHED_LATER, "1")
+    record.save(stored, tiny, sample, fitted, {"kl": 2.0})
+    (record.unpublished(stored) / "run.ipynb").write_text("new")
+    new = {path.name: path.read_bytes() for path in record.unpublished(stored).iterdir()}
+    renames, replace = [], Path.replace
+
+    def killed(self, target):
+        if len(renames) == moved:
+            raise KeyboardInterrupt
+        renames.append(target)
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        record.publish(stored)
+    assert not (stored / "run.json").exists()
+    monkeypatch.setattr(Path, "replace", replace)
+    record.finish(stored)
+    assert {path.name: path.read_bytes() for path in stored.iterdir()} == new
+    record.finish(stored)
+
+
+def test_a_bit_that_flipped_in_a_record_is_noticed(stored):
+    record.read(stored)
+    path = stored / "run.json"
+    path.write_text(path.read_text().replace('"epochs": 2,', '"epochs": 3,'))
+    with pytest.raises(UserError, match=r"run\.json is not the record that was written: it was damaged or changed"):
+        record.read(stored)
+
+
 def test_a_record_that_cannot_be_written_leaves_the_one_before(stored, tiny, sample, fitted, monkeypatch):
     before = {path.name: path.read_bytes() for path in stored.iterdir()}
     write = Path.write_bytes
@@ -253,15 +287,16 @@ def test_a_record_without_parameters_and_checksums_is_read(stored):
     content = json.loads((stored / "run.json").read_text())
     assert content.pop("parameters") == {"keep_weights": True}
     content.pop("files")
+    content.pop("sha256")
     (stored / "run.json").write_text(json.dumps(content))
     assert record.read(stored)["parameters"] == record.read(stored)["files"] == {}
     record.recall_training(stored)
 
 
 @pytest.mark.parametrize("work", ["", "."])
-def test_the_work_folder_of_a_run_may_be_its_own_folder(monkeypatch, tmp_path, work):
+def test_the_work_folder_of_a_run_is_never_its_own_folder(monkeypatch, tmp_path, work):
     (tmp_path / "notebooks").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EXON_WORK", work)
-    expected = tmp_path / "results/a" if work else tmp_path / ".work/results/a"
+    expected = tmp_path / "results/a/.work" if work else tmp_path / ".work/results/a"
     assert record.work_folder(Path("results/a")).resolve() == expected

@@ -194,9 +194,16 @@ def test_text_and_json_say_the_same(store):
 def test_the_stored_quick_run_ends_in_a_verdict_on_other_arithmetic(tmp_path):
     stored = Path("results/quick/mnist/beta-1_seed-1")
     content = json.loads((stored / "run.json").read_text())
+    content.pop("sha256", None)
     record.training_provenance(content)["threads"] = 1
     content["metrics"]["test_error_pct"] += 0.01
     write_text(tmp_path / "run.json", json.dumps(content))
     verdict = verify.compare(stored, tmp_path)
     assert verdict.passed
+    assert verdict.sentence.startswith("Replicated: ")
     assert "threads = 2, here 1" in verdict.sentence
+    content["metrics"] = {name: 3 * value for name, value in content["metrics"].items()}
+    write_text(tmp_path / "run.json", json.dumps(content))
+    verdict = verify.compare(stored, tmp_path)
+    assert not verdict.passed
+    assert verdict.sentence.startswith("Not replicated: ")

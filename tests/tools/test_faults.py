@@ -105,7 +105,7 @@ def test_what_a_cell_says_on_standard_error_reaches_the_user_or_nobody(tmp_path,
 
 def test_a_second_run_on_one_folder_is_refused(faults, repository):
     first = faults.start(repository, *SMALL)
-    while not (repository / ".work/results/smoke/small/x/lock").exists():
+    while not (repository / "results/smoke/small/x/.part-lock").exists():
         assert first.poll() is None
         time.sleep(0.01)
     time.sleep(0.2)
