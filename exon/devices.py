@@ -1,14 +1,11 @@
-"""Where a run computes: the device, its random state, and what to say when its memory is too small."""
+"""Where a run computes: the device, and its random state."""
 
 import os
-import re
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 
 import torch
 
 from exon.errors import UserError
-from exon.experiment import Experiment
 
 
 def choose(name: str) -> torch.device:
@@ -38,15 +35,3 @@ def choose(name: str) -> torch.device:
 def randomness_of_its_own(device: torch.device) -> AbstractContextManager[None]:
     """Afterwards the random states of PyTorch, of the CPU and of the device, are what they were before."""
     return torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type)
-
-
-@contextmanager
-def advice_on_memory(experiment: Experiment) -> Iterator[None]:
-    """Where memory runs out, a UserError that names the settings to lower; other errors pass."""
-    try:
-        yield
-    except RuntimeError as error:
-        if not re.search("out of memory|ALLOC_FAILED|not enough memory|can't allocate memory", str(error)):
-            raise
-        settings = f"batch_size = {experiment.batch_size} and width = {experiment.width}"
-        raise UserError(f"The memory is too small for {settings}: give a smaller batch_size or width.") from error

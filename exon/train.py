@@ -22,6 +22,7 @@ from exon.errors import UserError
 from exon.experiment import Experiment, derive_seed
 from exon.model import EXoN, build
 from exon.runs import checkpoint, provenance
+from exon.runs.memory import advice_on_memory
 
 LABELLED_MIX, UNLABELLED_MIX = Beta(0.1, 0.1), Beta(2.0, 2.0)
 
@@ -70,7 +71,7 @@ def fit(experiment: Experiment, dataset: data.Dataset, checkpoint_path: Path | N
     chosen = data.split(
         dataset.train_labels, experiment.labels, experiment.validation, derive_seed(experiment.split_seed, "split")
     )
-    with devices.randomness_of_its_own(device), devices.advice_on_memory(experiment):
+    with devices.randomness_of_its_own(device), advice_on_memory(experiment):
         images = TrainingImages(
             labelled=dataset.train_images[chosen.labelled].to(device),
             targets=F.one_hot(dataset.train_labels[chosen.labelled], experiment.num_classes).float().to(device),

@@ -19,6 +19,7 @@ from exon.files import PART, alone, check_writable, from_root, room_for, write_t
 from exon.runs import arithmetic as arithmetics
 from exon.runs import record
 from exon.runs.environment import environment
+from exon.runs.memory import advice_on_memory
 
 NOT_OF_THE_EXPERIMENT = {"out": str, "keep_weights": bool, "inception_weights": str | None}
 
@@ -45,7 +46,7 @@ def run(
 
     Raises:
         UserError: unknown notebook or parameter, a value that is not accepted, a run folder that cannot be written or holds
-            another run, another process at work there, or a full disk.
+            another run, another process at work there, a full disk, or a device with too little memory.
         CellError: a cell failed; the message names the notebook so far.
     """
     source = find(notebook)
@@ -70,7 +71,8 @@ def run(
             record.recall_training(out)
         work.mkdir(parents=True, exist_ok=True)
         try:
-            content = _execute(source, parameters | {"out": out.as_posix()}, work / "executed.ipynb")
+            with advice_on_memory(experiment):
+                content = _execute(source, parameters | {"out": out.as_posix()}, work / "executed.ipynb")
             text = nbformat.writes(content).rstrip("\n") + "\n"
             write_text(record.unpublished(out) / "run.ipynb", text)
             record.publish(out)

@@ -199,6 +199,14 @@ def test_a_failing_cell_leaves_only_the_failed_notebook(own_notebook, tmp_path):
     assert "ZeroDivisionError" in failed.read_text()
 
 
+def test_a_cell_that_runs_out_of_memory_says_what_to_lower(own_notebook, tmp_path):
+    own_notebook("beta = 1.0\nout = ''", "raise RuntimeError('CUDA out of memory. Tried to allocate 2.00 GiB.')")
+    with pytest.raises(
+        UserError, match=r"^The memory is too small for batch_size = 128 and width = 1\.0: give a smaller"
+    ):
+        notebook.run("own", {}, tmp_path / "run")
+
+
 def test_a_user_error_in_a_cell_is_its_sentence(own_notebook, tmp_path):
     own_notebook("beta = 1.0\nout = ''", "from exon.errors import UserError\nraise UserError('beta = 1.0 is odd.')")
     with pytest.raises(UserError, match=r"^beta = 1\.0 is odd\.$"):
