@@ -57,11 +57,17 @@ def main() -> None:
     """Measure in turns, and write the record."""
     rounds = [{name: measured(name) for name in arithmetic.NAMES} for _ in range(ROUNDS)]
     ratios = [each["portable"] / each["native"] for each in rounds]
-    metrics = {"ratio": statistics.median(ratios), "lowest": min(ratios), "highest": max(ratios), "rounds": ROUNDS}
     origin = provenance.finish(provenance.begin(data.load("mnist", "sample")))
+    metrics = {
+        "ratio": statistics.median(ratios),
+        "lowest": min(ratios),
+        "highest": max(ratios),
+        "rounds": ROUNDS,
+        "processor_name": words(origin["processor"]),
+    }
     path = files.from_root("results/portable_speed.json")
     files.write_text(path, json.dumps({"metrics": metrics, "provenance": origin}, indent=1) + "\n")
-    print(f"{path}: portable takes {metrics['ratio']:.2f} times as long on {words(origin['processor'])}")
+    print(f"{path}: portable takes {metrics['ratio']:.2f} times as long on {metrics['processor_name']}")
 
 
 if __name__ == "__main__":

@@ -9,31 +9,30 @@ from exon_book.lookup import locate
 from exon_book.reading import RecordDirective
 from exon_book.tables import table
 
-RUN_HEADS = (
-    "processor",
-    "family, model",
-    "instructions",
-    "arithmetic",
-    "threads",
-    "weights (SHA-256)",
-    "test error (%)",
-)
+RUN_HEADS = ("run", "processor", "family, model", "instructions", "arithmetic", "threads", "weights", "test error (%)")
 KEYS = ["arithmetic", "threads"]
 
 
 class Bits(RecordDirective):
-    """{bits} FILE.csv: the same smoke run on several processors, each row's weights by the start of their SHA-256."""
+    """{bits} FILE.csv: the same runs on several processors, each row's weights by the start of their SHA-256."""
 
     required_arguments = 1
 
     def made(self) -> list[nodes.Node]:
-        rows = []
-        for row in (
-            pd.read_csv(locate(self.env, self.arguments[0], "")).sort_values(KEYS, kind="stable").to_dict("records")
-        ):
-            generation = f"{row['family']}, {row['model']}"
-            run = (row["arithmetic"], str(row["threads"]), row["sha256"], f"{row['test_error_pct']:.1f}")
-            rows.append((row["processor"], generation, row["capability"], *run))
+        stored = pd.read_csv(locate(self.env, self.arguments[0], "")).sort_values(["run", *KEYS], kind="stable")
+        rows = [
+            (
+                row["run"],
+                row["processor"],
+                f"{row['family']}, {row['model']}",
+                row["capability"],
+                row["arithmetic"],
+                str(row["threads"]),
+                row["sha256"][:8],
+                f"{row['test_error_pct']:.2f}",
+            )
+            for row in stored.to_dict("records")
+        ]
         return [table(RUN_HEADS, rows)]
 
 
