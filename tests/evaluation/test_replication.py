@@ -249,6 +249,8 @@ def test_a_metric_that_some_runs_do_not_have_is_left_out_of_their_mean(tmp_path,
     replicated.write(tmp_path, without)
     found = compare(tmp_path)
     assert {row["new_n"] for row in found.cells if row["metric"] == "v_nat"} == {2}
+    assert {row["seed"] for row in found.values if row["metric"] == "v_nat" and row["series"] == "new"} == {31, 32}
+    assert comparisons.read(found.write(tmp_path)) == found
     row, full = (row_of(c.effects, outcome="v_nat", term="use_kl") for c in (found, repeated))
     widths = [row["predicted_high"] - row["predicted_low"] for row in (row, full)]
     n = len(repeated.stored_seeds)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from exon.errors import UserError
 from exon.runs import arithmetic
@@ -92,6 +93,25 @@ def test_native_removes_what_portable_sets_and_leaves_the_threads(capable, monke
     with applied("native"):
         assert os.environ["MKL_NUM_THREADS"] == "7"
     assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize(
+    ("capability", "mkl", "branch", "threads_alone", "name"),
+    [
+        ("AVX2", True, 3, False, "portable"),
+        ("AVX2", True, None, False, "portable"),  # it cannot be asked
+        ("AVX512", True, 3, False, "native"),
+        ("AVX2", False, None, False, "native"),
+        ("AVX2", True, 1, False, "native"),
+        ("AVX2", True, 3, True, "native"),
+    ],
+)
+def test_every_library_must_compute_portably(capable, monkeypatch, capability, mkl, branch, threads_alone, name):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: mkl)
+    monkeypatch.setattr(arithmetic, "_mkl_branch", lambda: branch)
+    with applied("native", 2) if threads_alone else applied("portable"):
+        assert arithmetic.in_force() == name
 
 
 def answer(code):
