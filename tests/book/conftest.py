@@ -1,5 +1,6 @@
-"""The built book, and a browser to read it with."""
+"""The built book, a browser to read it with, and a book of one page."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -7,13 +8,19 @@ import sys
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 from playwright.sync_api import sync_playwright
+from sphinx.testing.util import SphinxTestApp
+from sphinx.util.console import strip_colors
+
+from exon.runs import grid
 
 ROOT = Path(__file__).parents[2]
+RUN = Path("results/quick/mnist/beta-1_seed-1")
 
 CHROMIUM_OPTIONS = [
     "--no-sandbox",
@@ -53,6 +60,60 @@ def site(tmp_path_factory):
             assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-5000:]
             built.touch()
     return folder / "_build" / "html"
+
+
+@pytest.fixture
+def small_book(tmp_path):
+    """Build a one-page book with the extension alone; returns its text and warnings.
+
+    changes: a function that alters the record of RUN. kl_at: beta -> the KL of that run. grids: name of a grid -> the
+    metrics of its runs, a function of a run's experiment; None leaves the run out. files: path -> text.
+    """
+
+    def build(page, results=RUN, profile="quick", changes=None, kl_at=None, grids=None, files=None):
+        source = tmp_path / "source"
+        shutil.rmtree(source, ignore_errors=True)
+        run = source / "results" / "quick" / "mnist" / "beta-1_seed-1"
+        shutil.copytree(results, run)
+        if changes:
+            content = json.loads((run / "run.json").read_text())
+            changes(content)
+            (run / "run.json").write_text(json.dumps(content))
+        for beta, kl in (kl_at or {}).items():
+            stored = Path(f"results/cpu/mnist/beta-{beta}_seed-1")
+            copy = source / stored
+            copy.mkdir(parents=True)
+            content = json.loads((stored / "run.json").read_text())
+            content["metrics"]["kl"] = kl
+            (copy / "run.json").write_text(json.dumps(content))
+            shutil.copy(stored / "history.csv", copy)
+        for name, metrics in (grids or {}).items():
+            for cell in grid.load(name):
+                if (measured := metrics(cell.experiment)) is None:
+                    continue
+                content = json.loads((run / "run.json").read_text())
+                content |= {"experiment": cell.experiment.model_dump(mode="json"), "metrics": measured}
+                (source / cell.folder).mkdir(parents=True)
+                (source / cell.folder / "run.json").write_text(json.dumps(content))
+        for path, text in (files or {}).items():
+            (source / path).parent.mkdir(parents=True, exist_ok=True)
+            (source / path).write_text(text)
+        (source / "index.md").write_text(f"# Page\n\n{page}\n")
+        extension = str((Path.cwd() / "book" / "_ext").resolve())
+        (source / "conf.py").write_text(
+            f"import sys\nsys.path.insert(0, {extension!r})\nextensions = ['myst_parser', 'exon_book']\n"
+            "html_theme = 'sphinx_book_theme'\nhtml_theme_options = {}\n"
+        )
+        app = SphinxTestApp(
+            srcdir=source, builddir=tmp_path, confoverrides={"exon_profile": profile}, warning=StringIO()
+        )
+        try:
+            app.build()
+            return (tmp_path / "html" / "index.html").read_text(), strip_colors(app.warning.getvalue())
+        finally:
+            app.cleanup()
+
+    return build
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -3,20 +3,16 @@ import re
 import shutil
 import sys
 from functools import cache
-from io import StringIO
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import pytest
 from bs4 import BeautifulSoup
 from scipy import stats
-from sphinx.testing.util import SphinxTestApp
-from sphinx.util.console import strip_colors
 
 from exon.evaluation import reference
 from exon.experiment import Experiment
 from exon.files import OWN
-from exon.runs import grid, notebook, record
+from exon.runs import notebook, record
 
 sys.path.insert(0, "book/_ext")
 from exon_book import explorer
@@ -131,57 +127,6 @@ def test_pages_ask_no_outside_host_for_anything(site):
     for path, soup in pages(site).items():
         for element in soup.select("img[src], link[rel=stylesheet][href], script[src]"):
             assert not urlsplit(element.get("src") or element.get("href")).netloc, path.name
-
-
-@pytest.fixture
-def small_book(tmp_path):
-    """Build a one-page book with the extension alone; returns its text and warnings.
-
-    changes: a function that alters the record of RUN. kl_at: beta -> the KL of that run. grids: name of a grid -> the
-    metrics of its runs, a function of a run's experiment; None leaves the run out.
-    """
-
-    def build(page, results=RUN, profile="quick", changes=None, kl_at=None, grids=None):
-        source = tmp_path / "source"
-        shutil.rmtree(source, ignore_errors=True)
-        run = source / "results" / "quick" / "mnist" / "beta-1_seed-1"
-        shutil.copytree(results, run)
-        if changes:
-            content = json.loads((run / "run.json").read_text())
-            changes(content)
-            (run / "run.json").write_text(json.dumps(content))
-        for beta, kl in (kl_at or {}).items():
-            stored = Path(f"results/cpu/mnist/beta-{beta}_seed-1")
-            copy = source / stored
-            copy.mkdir(parents=True)
-            content = json.loads((stored / "run.json").read_text())
-            content["metrics"]["kl"] = kl
-            (copy / "run.json").write_text(json.dumps(content))
-            shutil.copy(stored / "history.csv", copy)
-        for name, metrics in (grids or {}).items():
-            for cell in grid.load(name):
-                if (measured := metrics(cell.experiment)) is None:
-                    continue
-                content = json.loads((run / "run.json").read_text())
-                content |= {"experiment": cell.experiment.model_dump(mode="json"), "metrics": measured}
-                (source / cell.folder).mkdir(parents=True)
-                (source / cell.folder / "run.json").write_text(json.dumps(content))
-        (source / "index.md").write_text(f"# Page\n\n{page}\n")
-        extension = str((Path.cwd() / "book" / "_ext").resolve())
-        (source / "conf.py").write_text(
-            f"import sys\nsys.path.insert(0, {extension!r})\nextensions = ['myst_parser', 'exon_book']\n"
-            "html_theme = 'sphinx_book_theme'\nhtml_theme_options = {}\n"
-        )
-        app = SphinxTestApp(
-            srcdir=source, builddir=tmp_path, confoverrides={"exon_profile": profile}, warning=StringIO()
-        )
-        try:
-            app.build()
-            return (tmp_path / "html" / "index.html").read_text(), strip_colors(app.warning.getvalue())
-        finally:
-            app.cleanup()
-
-    return build
 
 
 def check_complaints(build, complaints, **records):

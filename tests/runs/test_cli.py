@@ -12,20 +12,6 @@ from exon.runs import cli, notebook, record
 
 
 @pytest.fixture
-def exon(monkeypatch, capsys):
-    """Call the command line; returns its exit code and what it printed."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["exon", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return ended.value.code or 0, captured.out, captured.err
-
-    return call
-
-
-@pytest.fixture
 def no_data(monkeypatch, tmp_path):
     monkeypatch.setenv("EXON_DATA", str(tmp_path / "cache"))
     monkeypatch.setattr(sources.shutil, "which", lambda _: None)
@@ -41,6 +27,7 @@ def no_data(monkeypatch, tmp_path):
     [
         (("data", "svhn"), "exon: dataset = 'svhn' is not known: give 'mnist' or 'cifar10'."),
         (("run", "mnist", "--set", "betta=1"), "exon: 'betta' is not a parameter of"),
+        (("run", "mnist", "--arithmetic", "foo"), "exon: arithmetic = 'foo' is not known: give portable or native."),
         (("run", "mnist", "--set", "beta"), "exon: --set beta is not accepted: write NAME=VALUE"),
         (("run", "mnist", "--set", "beta=-1"), "exon: beta = -1 is not accepted: give a number greater than 0."),
         (("run", "mnist", "--set", "use_kl=False"), "exon: use_kl = 'False' is not accepted: give a valid boolean."),
@@ -149,6 +136,14 @@ def test_a_run_goes_to_ones_own_root_unless_told_otherwise(exon, no_data, monkey
     monkeypatch.setattr(notebook, "run", lambda name, parameters, out, *_, **__: asked.append(out) or out)
     assert exon("run", "mnist", "--profile", "smoke", "--set", "beta=0.5", "--set", "seed=2")[0] == 0
     assert asked == [Path("results/own/smoke/mnist/beta-0.5_seed-2")]
+
+
+@pytest.mark.parametrize("given", [(), ("--arithmetic", "native")])
+def test_a_run_has_the_arithmetic_that_is_asked_for(exon, monkeypatch, tmp_path, given):
+    asked = []
+    monkeypatch.setattr(notebook, "run", lambda *_, arithmetic, **__: asked.append(arithmetic))
+    assert exon("run", "mnist", "--profile", "smoke", "--out", tmp_path, *given)[0] == 0
+    assert asked == [given[-1] if given else None]
 
 
 def test_a_dry_run_says_where_minutes_were_measured_and_which_scale_counts(exon):

@@ -207,3 +207,28 @@ def test_the_stored_quick_run_ends_in_a_verdict_on_other_arithmetic(tmp_path):
     verdict = verify.compare(stored, tmp_path)
     assert not verdict.passed
     assert verdict.sentence.startswith("Not replicated: ")
+
+
+@pytest.mark.parametrize(("kl", "code", "status"), [(6.5, 0, "within"), (60.0, 1, "outside")])
+def test_the_command_ends_with_1_where_a_metric_is_outside(store, exon, kl, code, status):
+    for seed in (1, 2):
+        stored = store(f"seed-{seed}", {"kl": 5.0 + seed}, seed=seed)
+    here = store("own", {"kl": kl}, ELSEWHERE, root="own", seed=2)
+    verdict = verify.compare(stored, here)
+    assert exon("verify", stored, "--against", here) == (code, verdict.text() + "\n", "")
+    assert exon("verify", stored, "--against", here, "--brief") == (code, verdict.sentence + "\n", "")
+    ended, printed, err = exon("verify", stored, "--against", here, "--json")
+    assert (ended, err) == (code, "")
+    content = json.loads(printed)
+    assert content["sentence"] == verdict.sentence
+    assert content["passed"] is (code == 0)
+    assert [(line["metric"], line["here"], line["status"]) for line in content["lines"]] == [("kl", kl, status)]
+
+
+def test_the_command_ends_with_2_where_there_is_nothing_to_compare(store, exon, tmp_path):
+    code, printed, err = exon("verify", store("a"), "--against", tmp_path / "nowhere", "--brief")
+    assert (code, printed) == (2, "")
+    assert "nowhere holds no run.json" in err
+    code, printed, err = exon("verify", store("a"), "--against", store("own", beta=2.0), "--brief")
+    assert (code, printed) == (2, "")
+    assert "holds another experiment" in err

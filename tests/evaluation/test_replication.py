@@ -1,0 +1,357 @@
+import hashlib
+import statistics
+from pathlib import Path
+
+import pytest
+import replicated
+from replicated import GRID, SEEDS
+from scipy import stats
+
+from exon.errors import UserError
+from exon.evaluation import comparison as comparisons
+from exon.evaluation import replication
+from exon.evaluation.claim import FAILS, HOLDS, UNKNOWN
+from exon.evaluation.claims import CLAIMS
+from exon.evaluation.tables import CELLS, FACTORS, outcomes
+from exon.runs import grid, record
+from exon.runs.verify import HEADLINE
+
+OF_THE_GRID = {claim.name for claim in CLAIMS.values() if claim.runs == GRID}
+OF_MORE = {"sci-lowers-error", "kl-path-center-error", "kl-falls", "authors-kl-is-exact"}
+METRICS = (
+    *("test_error_pct", "relabelled_error_pct", "center_error_pct", "generation_error_pct", "purity_pct"),
+    *("recon", "kl", "kl_latent", "v_nat", "cardinality_mean", "seconds"),
+)
+"""What these claims and tests need: each metric takes time."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _stored_records_stay():
+    """Whatever is compared, the stored records are the same bytes afterwards, and no file is added."""
+
+    def digests():
+        files = [path for path in Path("results/cpu/ablation").rglob("*") if path.is_file()]
+        return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+    before = digests()
+    assert before
+    yield
+    assert digests() == before
+
+
+@pytest.fixture(scope="module")
+def stored():
+    """The stored runs of the grid, a row for each."""
+    return outcomes([run.folder for run in grid.select(GRID)])
+
+
+def compare(root, names=GRID, seeds=SEEDS, settings=None):
+    return replication.compare(names, None, list(seeds), settings or {}, root)
+
+
+@pytest.fixture
+def no_claims(monkeypatch):
+    """For tests that look at none: checking them takes most of the time."""
+    monkeypatch.setattr(replication, "CLAIMS", {})
+
+
+def only(*names):
+    """Of the metrics, these."""
+    return lambda _, metrics: {name: metrics[name] for name in names}
+
+
+@pytest.fixture(scope="module")
+def _claims():
+    """Those of the grid, and some that need other runs too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(replication, "CLAIMS", {name: CLAIMS[name] for name in CLAIMS if name in OF_THE_GRID | OF_MORE})
+        yield
+
+
+@pytest.fixture(scope="module")
+def repeated(tmp_path_factory, _claims):
+    """New runs that measured what the stored ones did."""
+    root = tmp_path_factory.mktemp("repeated")
+    replicated.write(root, only(*METRICS))
+    return compare(root)
+
+
+@pytest.fixture(scope="module")
+def reversed_errors(tmp_path_factory, _claims):
+    """New runs with the same outcomes, but for a test error that cross-entropy raises."""
+    root = tmp_path_factory.mktemp("reversed")
+
+    def changed(e, metrics):
+        return only(*METRICS)(e, metrics) | {"test_error_pct": 100 - metrics["test_error_pct"]}
+
+    replicated.write(root, changed)
+    return compare(root)
+
+
+def row_of(rows, **keys):
+    (row,) = [row for row in rows if all(row[key] == value for key, value in keys.items())]
+    return row
+
+
+def test_runs_that_measure_the_same_agree_in_everything(repeated, stored):
+    assert (repeated.grid, repeated.profile, repeated.seeds) == (GRID, "cpu", list(SEEDS))
+    assert repeated.stored_seeds == sorted(set(stored["seed"]))
+    assert repeated.finished == repeated.declared == 4 * len(SEEDS)
+    assert repeated.differences == []
+    assert {row["cell"] for row in repeated.cells} == set(CELLS.values())
+    assert {row["within"] for row in repeated.cells if row["low"] is not None} == {True}
+    assert {row["within"] for row in repeated.effects} == {True}
+    assert {row["agreement"] for row in repeated.effects} == {replication.SAME, replication.NEITHER}
+    assert "seconds" not in {row["metric"] for row in repeated.cells + repeated.values}
+
+
+def test_a_cell_has_the_mean_and_spread_of_both_and_the_interval_of_the_new_mean(repeated, stored):
+    for (cross_entropy, kl), cell in CELLS.items():
+        values = stored.query(f"use_cross_entropy == {cross_entropy} and use_kl == {kl}")["test_error_pct"].tolist()
+        row = row_of(repeated.cells, cell=cell, metric="test_error_pct")
+        assert (row["stored_n"], row["new_n"]) == (len(values), len(SEEDS))
+        mean, sd = statistics.fmean(values), statistics.stdev(values)
+        assert (row["stored_mean"], row["stored_sd"]) == pytest.approx((mean, sd))
+        scale = sd * (1 / len(values) + 1 / len(SEEDS)) ** 0.5
+        interval = stats.t.interval(0.95, len(values) - 1, mean, scale)
+        assert (row["low"], row["high"]) == pytest.approx(interval)
+        assert row["spread"] == f"{len(values)} stored seeds"
+
+
+def test_a_new_mean_beyond_the_interval_is_outside(tmp_path, repeated, no_claims):
+    row = row_of(repeated.cells, cell="both", metric="kl")
+    half = (row["high"] - row["low"]) / 2
+    for share, within in ((0.99, True), (1.01, False), (-1.01, False)):
+        root = tmp_path / str(share)
+
+        def shifted(e, metrics, value=row["stored_mean"] + share * half):
+            return {"kl": value if e.use_cross_entropy and e.use_kl else metrics["kl"]}
+
+        replicated.write(root, shifted)
+        judged = {r["cell"]: r["within"] for r in compare(root).cells if r["metric"] == "kl"}
+        assert judged == {"both": within, "no KL": True, "no cross-entropy": True, "neither": True}
+
+
+def test_a_single_stored_seed_takes_the_spread_beside_it(tmp_path, stored):
+    names = "ablation_paths/kl_weight-0.1*"
+    replicated.write(tmp_path, only("recon"), names, seeds=[31, 32])
+    found = compare(tmp_path, names, seeds=[31, 32])
+    row = row_of(found.cells, metric="recon")
+    assert (row["cell"], row["stored_n"], row["new_n"]) == ("all runs", 1, 2)
+    beside = stored.query("use_cross_entropy and use_kl")["recon"]
+    assert row["spread"] == f"1 stored seed, and the spread at kl_weight = 1.0 ({len(beside)} seeds)"
+    scale = statistics.stdev(beside) * (1 + 1 / 2) ** 0.5
+    assert (row["low"], row["high"]) == pytest.approx(
+        stats.t.interval(0.95, len(beside) - 1, row["stored_mean"], scale)
+    )
+    assert (found.effects, found.claims) == ([], [])
+
+
+def test_effects_are_differences_of_means_and_predicted_by_both_variances(repeated, stored):
+    means = stored.groupby(list(FACTORS))["recon"].mean()
+    cross_entropy = (means[True, True] + means[True, False] - means[False, True] - means[False, False]) / 2
+    kl = (means[True, True] + means[False, True] - means[True, False] - means[False, False]) / 2
+    interaction = means[True, True] - means[True, False] - means[False, True] + means[False, False]
+    cells = stored.groupby(list(FACTORS))["recon"]
+    df, n = len(stored) - 4, cells.size()
+    sd = (cells.apply(lambda values: (values - values.mean()) @ (values - values.mean())).sum() / df) ** 0.5
+    t = stats.t.ppf(0.975, df)
+    terms = {"use_cross_entropy": (cross_entropy, 1 / 4), "use_kl": (kl, 1 / 4), "interaction": (interaction, 1)}
+    for term, (effect, factor) in terms.items():
+        row = row_of(repeated.effects, outcome="recon", term=term)
+        assert row["stratum"] == ""
+        assert row["stored_effect"] == pytest.approx(effect)
+        old, new = factor * (1 / n).sum(), factor * 4 / len(SEEDS)
+        assert (row["stored_low"], row["stored_high"]) == pytest.approx(
+            (effect - t * sd * old**0.5, effect + t * sd * old**0.5)
+        )
+        assert (row["predicted_low"], row["predicted_high"]) == pytest.approx(
+            (effect - t * sd * (old + new) ** 0.5, effect + t * sd * (old + new) ** 0.5)
+        )
+
+
+def test_an_effect_the_other_way_round_is_seen_and_not_as_predicted(reversed_errors, repeated):
+    row = row_of(reversed_errors.effects, outcome="test_error_pct", term="use_cross_entropy")
+    assert row["new_effect"] == pytest.approx(-row["stored_effect"])
+    assert (row["new_low"], row["new_high"]) == pytest.approx((-row["stored_high"], -row["stored_low"]))
+    assert (row["agreement"], row["within"]) == (replication.OPPOSITE, False)
+    others = [row for row in reversed_errors.effects if row["outcome"] != "test_error_pct"]
+    assert others == [row for row in repeated.effects if row["outcome"] != "test_error_pct"]
+
+
+@pytest.mark.parametrize(
+    ("stored", "new", "said"),
+    [
+        (-1, -1, replication.SAME),
+        (-1, 0, replication.ONLY_STORED),
+        (-1, 1, replication.OPPOSITE),
+        (0, -1, replication.ONLY_OWN),
+        (0, 0, replication.NEITHER),
+        (0, 1, replication.ONLY_OWN),
+        (1, -1, replication.OPPOSITE),
+        (1, 0, replication.ONLY_STORED),
+        (1, 1, replication.SAME),
+    ],
+)
+def test_where_an_effect_is_seen(stored, new, said):
+    assert replication.agree(stored, new) == said
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "sign"), [(1.0, 2.0, 1), (-2.0, -1.0, -1), (-1.0, 2.0, 0), (0.0, 2.0, 0), (-2.0, 0.0, 0)]
+)
+def test_the_side_of_zero_of_an_interval(low, high, sign):
+    assert replication._sign(low, high) == sign
+
+
+def test_what_holds_of_the_stored_runs_holds_of_the_same_numbers(repeated):
+    assert {row["name"] for row in repeated.claims} == OF_THE_GRID
+    for row in repeated.claims:
+        assert (row["stored"], row["new"]) == (HOLDS, HOLDS)
+        assert row["sentence"] == CLAIMS[row["name"]].sentence
+    row = row_of(repeated.claims, name="kl-costs-error")  # the others are of effects, which rounding may change
+    assert row["stored_numbers"] == row["new_numbers"] != ""
+
+
+def test_claims_that_the_new_runs_contradict_fail_and_no_others(reversed_errors):
+    verdicts = {row["name"]: row["new"] for row in reversed_errors.claims}
+    failing = {"ce-lowers-error", "kl-costs-error"}
+    assert verdicts == {name: FAILS if name in failing else HOLDS for name in OF_THE_GRID}
+    assert {row["stored"] for row in reversed_errors.claims} == {HOLDS}
+
+
+def test_an_unfinished_replication_says_what_is_there(tmp_path, monkeypatch):
+    few = {name: CLAIMS[name] for name in ("ce-lowers-error", "kl-costs-error")}
+    monkeypatch.setattr(replication, "CLAIMS", few)
+
+    def one(e, metrics):
+        return only("recon")(e, metrics) if e.use_cross_entropy and e.use_kl and e.seed == 32 else None
+
+    runs = replicated.write(tmp_path, one)
+    (tmp_path / "cpu" / "ablation" / runs[-1].name).mkdir()
+    found = compare(tmp_path)
+    assert (found.finished, found.declared, found.seeds) == (1, 12, [32])
+    row = row_of(found.cells, cell="both", metric="recon")
+    assert (row["new_n"], row["new_sd"]) == (1, None)
+    row = row_of(found.cells, cell="neither", metric="recon")
+    assert (row["new_n"], row["new_mean"], row["low"], row["within"]) == (0, None, None, None)
+    row = row_of(found.effects, outcome="recon", term="use_kl")
+    assert [row[key] for key in ("new_effect", "agreement", "predicted_low", "within")] == [None] * 4
+    assert row["stored_effect"] is not None
+    assert [(row["name"], row["new"]) for row in found.claims] == [(name, UNKNOWN) for name in few]
+    assert {row["new_numbers"].partition(":")[0] for row in found.claims} == {"11 of 12 runs are missing"}
+
+
+def test_a_metric_that_some_runs_do_not_have_is_left_out_of_their_mean(tmp_path, repeated, no_claims):
+    def without(e, metrics):
+        return only("recon", *(["v_nat"] if e.seed != 33 else []))(e, metrics)
+
+    replicated.write(tmp_path, without)
+    found = compare(tmp_path)
+    assert {row["new_n"] for row in found.cells if row["metric"] == "v_nat"} == {2}
+    assert {row["seed"] for row in found.values if row["metric"] == "v_nat" and row["series"] == "new"} == {31, 32}
+    assert comparisons.read(found.write(tmp_path)) == found
+    row, full = (row_of(c.effects, outcome="v_nat", term="use_kl") for c in (found, repeated))
+    widths = [row["predicted_high"] - row["predicted_low"] for row in (row, full)]
+    n = len(repeated.stored_seeds)
+    assert widths[0] / widths[1] == pytest.approx(((1 / n + 1 / 2) / (1 / n + 1 / 3)) ** 0.5)
+
+
+def test_the_objectives_of_the_whole_grid_are_kept_apart(tmp_path, repeated, monkeypatch):
+    within = ["ce-lowers-error", "sci-lowers-error", "sci-both-for-center-error"]
+    beyond = ["kl-path-center-error", "kl-falls", "authors-kl-is-exact"]
+    monkeypatch.setattr(replication, "CLAIMS", {name: CLAIMS[name] for name in within + beyond})
+    replicated.write(tmp_path, only("recon"), "ablation")
+    found = compare(tmp_path, "ablation")
+    assert found.declared == 8 * len(SEEDS)
+    assert {row["cell"] for row in found.cells} == {
+        f"{cell}, use_sci = {sci}" for cell in CELLS.values() for sci in ("true", "false")
+    }
+    (strata,) = {tuple(dict.fromkeys(row["stratum"] for row in found.effects))}
+    assert strata == ("use_sci = false", "use_sci = true")
+    row = row_of(found.effects, stratum="use_sci = false", outcome="recon", term="use_kl")
+    alone = row_of(repeated.effects, outcome="recon", term="use_kl")
+    assert row | {"stratum": ""} == pytest.approx(alone)
+    assert [row["name"] for row in found.claims] == within
+
+
+@pytest.mark.parametrize(
+    ("settings", "differences"),
+    [
+        ({"labels": 50}, ["labels = 50 instead of 100"]),
+        ({"split_seed": 2}, ["split_seed = 2 instead of 1"]),
+        ({"device": "cpu"}, []),
+    ],
+)
+def test_other_settings_are_named(tmp_path, no_claims, settings, differences):
+    replicated.write(tmp_path, only("recon"), settings=settings)
+    found = compare(tmp_path, settings=settings)
+    assert found.differences == differences
+    said = " ".join(comparisons.sentences(found))
+    assert ("this is no replication of the same experiment: " in said) == bool(differences)
+    assert all(difference in said for difference in differences)
+
+
+def test_what_cannot_be_compared_is_refused(tmp_path):
+    with pytest.raises(UserError, match=f"{tmp_path} holds no finished run of {GRID.replace('*', '.')} with these"):
+        compare(tmp_path)
+    with pytest.raises(UserError, match=r"use_kl tells the cells of the grid .* apart, and is the same in all of the"):
+        compare(tmp_path, settings={"use_kl": True})
+    own = tmp_path / "own.yaml"
+    own.write_text("notebook: mnist\nprofile: smoke\nruns:\n  - beta: [1.0, 2.0]\n    source: sample\n")
+    with pytest.raises(UserError, match=r"No run of the grid .*own.yaml is stored below results/"):
+        compare(tmp_path, own.as_posix())
+
+
+def test_a_comparison_is_read_as_it_was_written(tmp_path, reversed_errors):
+    path = reversed_errors.write(tmp_path)
+    assert path == tmp_path / "ablation.json"
+    assert comparisons.read(path) == reversed_errors
+    assert reversed_errors.write(tmp_path) == path
+    assert [path.name for path in tmp_path.iterdir()] == ["ablation.json"]
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"grid": "ablation", "more": 1}'])
+def test_a_file_that_holds_no_comparison_is_named(tmp_path, text):
+    path = tmp_path / "ablation.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(UserError, match=r"ablation.json holds no comparison that can be read"):
+        comparisons.read(path)
+
+
+@pytest.mark.parametrize(
+    ("names", "stem"), [("beta", "beta"), (GRID, "ablation"), ("a/b/own.yaml", "own"), ("own.yaml", "own")]
+)
+def test_a_comparison_is_named_after_its_grid(names, stem):
+    assert comparisons.stem(names) == stem
+
+
+def test_what_a_comparison_comes_to_is_counted(reversed_errors, repeated):
+    runs, outcome, effect, *claims = comparisons.sentences(reversed_errors)
+    stored = ", ".join(map(str, reversed_errors.stored_seeds))
+    assert runs == f"12 of 12 runs of {GRID} with seeds 31, 32, 33; stored: seeds {stored}."
+    judged = [row for row in reversed_errors.cells if row["metric"] in HEADLINE and row["low"] is not None]
+    outside = [row for row in judged if not row["low"] <= row["new_mean"] <= row["high"]]
+    assert {row["metric"] for row in outside} == {"test_error_pct"}
+    assert outcome.startswith(
+        f"{len(judged) - len(outside)} of {len(judged)} headline outcomes lie in the interval predicted for them; "
+        f"at 95 % each, {len(judged) / 20:.1f} would miss"
+    )
+    assert effect.startswith("Effects on headline outcomes: ")
+    assert "opposite signs" in effect
+    total = len(OF_THE_GRID)
+    assert set(claims) == {
+        f"Claims: {total - 2} of {total}: holds in both.",
+        f"Claims: 2 of {total}: holds in the stored runs, does not hold in the new ones.",
+    }
+    assert "opposite signs" not in " ".join(comparisons.sentences(repeated))
+    assert comparisons.sentences(repeated)[-1] == f"Claims: {total} of {total}: holds in both."
+
+
+def test_every_value_is_kept_with_its_run(repeated):
+    values = {(row["cell"], row["seed"]): row["value"] for row in repeated.values if row["metric"] == "recon"}
+    assert len(values) == 4 * (len(SEEDS) + len(repeated.stored_seeds))
+    first = repeated.stored_seeds[0]
+    stored = record.read(Path(f"results/cpu/ablation/v2_ce-true_kl-false_seed-{first}"))["metrics"]["recon"]
+    assert values["no KL", first] == values["no KL", SEEDS[0]] == stored
