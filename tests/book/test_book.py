@@ -253,6 +253,30 @@ def test_a_statistic_over_runs_names_them(small_book):
     assert largest["title"] == "max of kl over beta-1_seed-1, beta-5_seed-1"
 
 
+def test_a_spread_needs_two_runs(small_book):
+    """One run has its value alone, and is called one run."""
+    page = " ".join(
+        f"{{over}}`{what} beta/{name}::kl:.1f`" for name in ("*", "beta-1_*") for what in ("spread", "runs")
+    )
+    html, warnings = small_book(page, kl_at={1: 4.0, 5: 7.0})
+    assert warnings == ""
+    shown = [e.text for e in BeautifulSoup(html, "html.parser").select("abbr.metric")]
+    assert shown == ["5.5 ± 2.1", "2 runs", "4.0", "one run"]
+
+
+def test_every_verdict_has_its_runs_and_scale(site):
+    """Numbers in the table of verdicts come from records."""
+    rows = pages(site)[site / "book" / "index.html"].select("table.verdicts tbody tr")
+    assert len(rows) >= 6
+    for row in rows:
+        found, _, scale = row.select("td")[2:]
+        assert found.select("abbr.metric")
+        runs, epochs, width = scale.select("abbr.metric")
+        assert runs.text == "one run" or runs.text.endswith(" runs")
+        assert epochs["title"].startswith("max of epochs over ")
+        assert width["title"].startswith("max of width over ")
+
+
 def test_the_ledger_shows_both_differences(small_book):
     html, warnings = small_book("```{ledger} beta::kl\n```", kl_at={1: 7.0, 5: 4.0})
     assert warnings == ""

@@ -7,6 +7,7 @@
 {run-label}  quick/mnist/beta-1_seed-1                     what the run was, where, when, and whether it was made here
 {run-figure} quick/mnist/beta-1_seed-1::latent             the figure that a cell of the executed notebook shows
 {over}`max beta::test_error_pct:.2f`                       min, max, mean, sd or n of a metric over the runs of a grid
+{over}`spread beta/beta-5_*::kl:.2f`                      mean ± sd, the mean alone of one run; `runs`: "one run", "3 runs"
 {claim}`KL falls with beta <kl-falls>`                     words that a check of `exon.evaluation.claims` must bear out
 {plot} mnist-latent                                        a figure of `exon_book.plots`, drawn from the runs of a grid
 {ledger} beta::kl                                          every number of the paper's table beside the one found here
