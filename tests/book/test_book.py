@@ -1,3 +1,4 @@
+import inspect
 import json
 import re
 import shutil
@@ -13,14 +14,17 @@ from scipy import stats
 from sphinx.testing.util import SphinxTestApp
 from sphinx.util.console import strip_colors
 
+from exon import explain, losses
 from exon.evaluation import reference
 from exon.experiment import Experiment
 from exon.files import OWN
+from exon.model import gumbel_max
 from exon.runs import grid, notebook, record
 
 sys.path.insert(0, "book/_ext")
 from exon_book import explorer
 from exon_book import site as site_as_a_whole
+from exon_book.source import without_docstring
 from exon_book.tables import records
 from exon_book.tables.ablation import OUTCOMES
 
@@ -120,6 +124,19 @@ def test_the_theme_brings_only_the_icons_that_are_used(site):
     library = (site / "_static" / "scripts" / "fontawesome.js").read_text()
     assert len(library) < 150_000
     assert "magnifying-glass" in library
+
+
+def test_functions_are_shown_beside_their_equations(site):
+    """As they stand in the package, without docstrings; each bar names what it opens."""
+    shown = {}
+    for bar in pages(site)[site / "book" / "method.html"].select("details"):
+        names = [code.text for code in bar.summary.select("code")]
+        shown |= dict(zip(names, [block.text for block in bar.select("pre")], strict=True))
+    for function in (losses.kl_label, losses.kl_latent, losses.objective, explain.v_nat, gumbel_max):
+        text = shown[f"{function.__module__.removeprefix('exon.')}.{function.__name__}"]
+        assert text.strip() == without_docstring(inspect.getsource(function)).strip()
+        assert '"""' not in text
+        compile(text, "shown", "exec")
 
 
 def test_equations_do_not_hold_up_the_page(site):
@@ -381,6 +398,10 @@ def test_a_beta_that_the_paper_does_not_have_is_a_warning(small_book, monkeypatc
     rows = rows_of(html)
     assert rows[0][5:] == ["–", "–", "–"]
     assert rows[2 + 3] == ["0.5", "40.00", "1", "–", "–", "–", "–"]
+
+
+def test_a_function_that_is_not_there_is_a_warning(small_book):
+    check_complaints(small_book, {"{source} exon.nowhere.nothing": "there is no such module"})
 
 
 def test_an_explorer_without_its_runs_is_a_warning(small_book, monkeypatch):

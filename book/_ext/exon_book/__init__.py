@@ -21,6 +21,7 @@
 {judges}                                                   the same of the judges
 {methods}                                                  others' published test errors, ours first
 {speed} beta                                               seconds of an epoch, here and in the authors' logs
+{source} exon.losses.kl_label                              a function of the package, without its docstring
 {setting}`0.5`                                             a decimal number that is a setting or a name: no result
 
 "{profile}" in a path stands for the profile the book is built for ($EXON_PROFILE, else quick). A missing record or key is
@@ -41,6 +42,7 @@ from exon_book.replication import Replication
 from exon_book.roles import AuthorsRole, ClaimRole, MetricRole, OverRole, PaperRole
 from exon_book.settings import SettingRole, find_typed_numbers
 from exon_book.site import name_controls, publish, trim_icons
+from exon_book.source import Source
 from exon_book.tables.ablation import Cells, Effects
 from exon_book.tables.arithmetic import Bits, Operations
 from exon_book.tables.ledger import Ledger
@@ -72,6 +74,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_role("over", OverRole())
     app.add_role("claim", ClaimRole())
     app.add_directive("plot", Plot)
+    app.add_directive("source", Source)
     app.add_directive("ledger", Ledger)
     app.add_directive("cells", Cells)
     app.add_directive("effects", Effects)
