@@ -51,11 +51,12 @@ rule summary:
 
 
 # No input: a record stays valid when files get new dates, as in a fresh clone. `exon run` itself refuses a folder that
-# holds another experiment.
+# holds another experiment, and puts complete files in place of those before: Snakemake shall remove none (update), and a
+# run that another process has finished in the meantime stays.
 rule run:
     output:
-        "{folder}/run.json",
-        "{folder}/run.ipynb",
+        update("{folder}/run.json"),
+        update("{folder}/run.ipynb"),
     log:
         ".work/logs/{folder}.log",
     wildcard_constraints:
@@ -64,4 +65,4 @@ rule run:
         arguments=lambda wildcards: grid.arguments(RUNS[wildcards.folder]),
     threads: THREADS
     shell:
-        "OMP_NUM_THREADS={threads} {PYTHON:q} -m exon {params.arguments} > {log:q} 2>&1"
+        "test -e {output[0]:q} -a -e {output[1]:q} || OMP_NUM_THREADS={threads} {PYTHON:q} -m exon {params.arguments} > {log:q} 2>&1"

@@ -14,7 +14,8 @@ from exon.experiment import Experiment
 def choose(name: str) -> torch.device:
     """The device of that name; for "auto" CUDA, else MPS, else the CPU.
 
-    CUDA is set to deterministic algorithms for the whole process; PyTorch warns of an operation that has none.
+    CUDA is set to deterministic algorithms and to full float32 (no TF32) for the whole process; PyTorch warns of an operation
+    that has no deterministic one.
 
     Raises:
         UserError: the device is not there.
@@ -29,6 +30,7 @@ def choose(name: str) -> torch.device:
     if name == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it is first used
         torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return torch.device(name)
 
@@ -44,7 +46,7 @@ def advice_on_memory(experiment: Experiment) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if not re.search("out of memory|not enough memory|can't allocate memory", str(error)):  # CUDA and MPS; the CPU
+        if not re.search("out of memory|ALLOC_FAILED|not enough memory|can't allocate memory", str(error)):
             raise
         settings = f"batch_size = {experiment.batch_size} and width = {experiment.width}"
         raise UserError(f"The memory is too small for {settings}: give a smaller batch_size or width.") from error

@@ -77,18 +77,21 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def alone(folder: Path, work: object) -> Iterator[None]:
-    """Hold the lock of a folder while the block runs. The system frees it when its holder dies, however that comes about.
+def alone(folder: Path, work: object, name: str = "lock") -> Iterator[None]:
+    """Hold a lock in a folder while the block runs. The system frees it when its holder dies, however that comes about.
+
+    The folder is made, and removed again if nothing else is in it.
 
     Args:
         work: what the lock stands for, as the message names it.
+        name: one folder may hold several locks.
 
     Raises:
         UserError: another process holds it, or the folder cannot be written.
     """
     from filelock import FileLock, Timeout
 
-    path = folder / "lock"
+    path = folder / f"{PART}{name}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)

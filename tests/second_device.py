@@ -37,7 +37,7 @@ NOT_DETERMINISTIC = {
     *("upsample_linear1d_backward", "upsample_bilinear2d_backward", "upsample_bicubic2d_backward"),
     *("_ctc_loss_backward", "grid_sampler_2d_backward", "scatter_reduce_", "put_", "histc", "bincount", "median"),
 }
-"""Those that have no deterministic kernel on CUDA, as `torch.use_deterministic_algorithms` lists them."""
+"""Of those that have no deterministic kernel on CUDA (`torch.use_deterministic_algorithms`), the ones that a model may meet."""
 
 living: weakref.WeakSet["SecondGenerator"] = weakref.WeakSet()
 own_generator: torch.Generator | None = None

@@ -200,7 +200,7 @@ CLAIMS = {
         Claim(
             "authors-kl-is-exact",
             "The KL of the authors' table is the last point of their curve, corrected, to the decimals they give.",
-            "beta",
+            "",
             authors_kl,
             lambda kl: ((kl["table"] - kl["curve"]).abs() < 0.005).all(),
         ),

@@ -8,8 +8,8 @@ import statsmodels.formula.api as smf
 from exon.errors import UserError
 from exon.experiment import Experiment
 
-REPLICATES = ("seed", "split_seed")
-"""The settings whose levels are repetitions. What varies with them is the noise."""
+REPLICATES = ("seed",)
+"""The settings whose levels are repetitions: what varies with them is the noise. Another split is another setting."""
 
 
 def one_row_a_run(table: pd.DataFrame) -> pd.DataFrame:
@@ -35,7 +35,7 @@ def effects(
 
     Args:
         table: one row for each run, with boolean columns `first` and `second`, a column `outcome`, and the runs' settings
-            (`one_row_a_run`). Runs that differ in their seeds alone are repetitions.
+            (`one_row_a_run`). Runs that differ in their seeds alone are repetitions; those without the outcome are left out.
         level: of the intervals, which are Student's t with as many degrees of freedom as runs beyond the coefficients.
         blocks: other settings that may vary.
 
@@ -57,6 +57,7 @@ def effects(
         raise UserError(
             f"{mixed[0]} varies in the table ({levels}): choose the runs of one level, or name it as a factor or a block."
         )
+    table = table.dropna(subset=[outcome])
     block = table[list(blocks)].map(str).agg(" ".join, axis=1) if blocks else pd.Series("", table.index)
     cells = table.groupby([block, table[first], table[second]]).size()
     if len(cells) < 4 * block.nunique() or len(table) <= 3 + block.nunique():

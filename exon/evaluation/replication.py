@@ -16,7 +16,7 @@ import pandas as pd
 from exon.errors import UserError
 from exon.evaluation.claim import check
 from exon.evaluation.claims import CLAIMS
-from exon.evaluation.comparison import Comparison, Rows, stem
+from exon.evaluation.comparison import Comparison, Rows
 from exon.evaluation.effects import REPLICATES, effects
 from exon.evaluation.intervals import pooled, prediction_interval
 from exon.evaluation.tables import CELLS, FACTORS, outcomes
@@ -59,7 +59,7 @@ def compare(
         values=[row for series, table in tables.items() for row in _values(series, table)],
         cells=_cells(stored, keys, tables["stored"], tables["new"]),
         effects=_effects(keys, tables["stored"], tables["new"]),
-        claims=_claims(names, asked),
+        claims=_claims(stored, asked),
     )
 
 
@@ -117,7 +117,7 @@ def _seeds(table: pd.DataFrame) -> list[int]:
 
 
 def _differences(stored: Experiment, new: Experiment, keys: list[str]) -> list[str]:
-    names = [name for name in Experiment.model_fields if name not in (*REPLICATES, *keys)]
+    names = [name for name in Experiment.model_fields if name not in (*REPLICATES, "device", *keys)]
     pairs = [(name, getattr(stored, name), getattr(new, name)) for name in names]
     return [f"{name} = {now} instead of {was}" for name, was, now in pairs if was != now]
 
@@ -178,10 +178,12 @@ def _effects(keys: list[str], stored: pd.DataFrame, new: pd.DataFrame) -> Rows:
             f"{key} = {json.dumps(level)}" for key, level in zip(others, map(_plain, levels), strict=True)
         )
         for metric in _metrics(stored, new):
-            fits = [_fit(table.dropna(subset=[metric]), metric) for table in (old, own)]
+            measured = [table.dropna(subset=[metric]) for table in (old, own)]
+            fits = [_fit(table, metric) for table in measured]
             if all(fit is None for fit in fits):
                 continue
-            ratio = _variance(own) / _variance(old) if all(fit is not None for fit in fits) else None
+            old_variance, own_variance = map(_variance, measured)
+            ratio = own_variance / old_variance if all(fit is not None for fit in fits) else None
             for term in (*FACTORS, "interaction"):
                 row = {"stratum": stratum, "outcome": metric, "term": term}
                 rows.append(row | _beside(_row(fits[0], term), _row(fits[1], term), ratio))
@@ -237,14 +239,16 @@ def agree(stored: int, new: int) -> str:
     return ONLY_STORED if not new else ONLY_OWN if not stored else OPPOSITE
 
 
-def _claims(names: str, asked: tuple[Any, ...]) -> Rows:
-    """Every claim that reads this grid, on the stored runs and on the new ones."""
+def _claims(stored: list[grid.Run], asked: tuple[Any, ...]) -> Rows:
+    """Every claim whose runs are all among these of the stored ones, on them and on the new runs."""
     rows: Rows = []
+    chosen = {run.folder for run in stored}
     for claim in CLAIMS.values():
-        if stem(names) in {part.partition("/")[0] for part in claim.runs.split()}:
+        own = [run.folder for run in grid.select(claim.runs)]
+        if own and chosen.issuperset(own):
             row: dict[str, Any] = {"name": claim.name, "sentence": claim.sentence}
-            for series, runs in (("stored", grid.select(claim.runs)), ("new", grid.select(claim.runs, *asked))):
-                finding = check(claim, [run.folder for run in runs])
+            for series, runs in (("stored", own), ("new", [run.folder for run in grid.select(claim.runs, *asked)])):
+                finding = check(claim, runs)
                 row |= {series: finding.verdict, f"{series}_numbers": finding.numbers_as_text()}
             rows.append(row)
     return rows

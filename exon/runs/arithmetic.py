@@ -15,9 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from exon.errors import UserError
+from exon.runs.environment import environment
+from exon.runs.processor import has_avx2
 
 NAMES = ("portable", "native")
 VARIABLES = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "COMPATIBLE"}
+OVERRIDING = ("MKL_NUM_THREADS", "OMP_DYNAMIC", "MKL_DYNAMIC")
+"""What else sets the number of threads: not set in portable arithmetic."""
 THREADS = 2
 MKL_CBWR_BRANCH, MKL_CBWR_COMPATIBLE = 1, 3  # of mkl_service.h
 
@@ -27,7 +31,7 @@ def default(profile: str) -> str:
     return "portable" if profile in ("smoke", "quick") and portable_here() else "native"
 
 
-def environment(name: str, threads: int | None = None) -> dict[str, str]:
+def variables(name: str, threads: int | None = None) -> dict[str, str]:
     """The environment variables of an arithmetic, to be set before a process computes.
 
     Args:
@@ -42,7 +46,7 @@ def environment(name: str, threads: int | None = None) -> dict[str, str]:
         return {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
     if not portable_here():
         raise UserError(
-            f"arithmetic = 'portable' needs an x86-64 processor, and this is {platform.machine()}: give native."
+            f"arithmetic = 'portable' needs an x86-64 processor with AVX2, and this ({platform.machine()}) is none: give native."
         )
     return {**VARIABLES, "OMP_NUM_THREADS": str(threads or os.environ.get("OMP_NUM_THREADS") or THREADS)}
 
@@ -50,19 +54,9 @@ def environment(name: str, threads: int | None = None) -> dict[str, str]:
 @contextmanager
 def applied(name: str, threads: int | None = None) -> Iterator[None]:
     """This process's environment, and so that of the processes it starts, as an arithmetic wants it; put back afterwards."""
-    wanted = environment(name, threads)
-    before = {variable: os.environ.get(variable) for variable in (*VARIABLES, "OMP_NUM_THREADS")}
-    for variable in VARIABLES:
-        os.environ.pop(variable, None)
-    os.environ.update(wanted)
-    try:
+    unset = (*VARIABLES, *OVERRIDING) if name == "portable" else VARIABLES
+    with environment({**dict.fromkeys(unset), **variables(name, threads)}):
         yield
-    finally:
-        for variable, value in before.items():
-            if value is None:
-                os.environ.pop(variable, None)
-            else:
-                os.environ[variable] = value
 
 
 def in_force() -> str:
@@ -89,5 +83,5 @@ def _mkl_branch() -> int | None:
 
 
 def portable_here() -> bool:
-    """Whether this machine can compute portably: whether it is an x86-64 one."""
-    return platform.machine().lower() in ("x86_64", "amd64")
+    """Whether this machine can compute portably: an x86-64 one with AVX2, which PyTorch itself would not ask for."""
+    return platform.machine().lower() in ("x86_64", "amd64") and has_avx2()

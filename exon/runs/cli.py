@@ -63,7 +63,7 @@ def run(
 
     parameters = {"profile": profile, **dict(map(notebook.parse_setting, settings or []))}
     experiment = notebook.check(notebook.find(name), parameters)
-    arithmetics.environment(arithmetic or arithmetics.default(profile))
+    arithmetics.variables(arithmetic or arithmetics.default(profile))
 
     if experiment.source != "sample":  # which is always there, and PyTorch takes seconds to import
         from exon import data as datasets
@@ -131,7 +131,8 @@ def verify(
     """Run a stored experiment again and say whether it repeats; code 1 if it does not."""
     from exon.runs import verify as verdicts
 
-    verdict = verdicts.compare(run, against) if against else verdicts.again(run, threads)
+    run = files.from_root(run)
+    verdict = verdicts.compare(run, files.from_root(against)) if against else verdicts.again(run, threads)
     print(verdict.to_json() if as_json else verdict.sentence if brief else verdict.text())
     if not verdict.passed:
         raise typer.Exit(1)
@@ -142,7 +143,10 @@ def redraw(run: Annotated[Path, typer.Argument(help="the folder of a stored run 
     """Execute the notebook of a stored run again on its stored weights: figures and metrics anew, no training."""
     from exon.runs import notebook, record
 
+    run = files.from_root(run)
     name = run.resolve().parent.name
+    with files.alone(run, run):
+        record.finish(run)
     parameters = notebook.parameters_of(name, record.experiment_of(run)) | record.read(run)["parameters"]
     print(notebook.run(name, parameters | {"keep_weights": True}, run, trained=True))
 
@@ -172,6 +176,7 @@ def summarize(results: Annotated[Path, typer.Option(help="the folder of all reco
     """Gather all run.json files into <results>/summary/runs.csv."""
     from exon.runs import record
 
+    results = files.from_root(results)
     table = record.summarize(results)
     path = results / "summary" / "runs.csv"
     with files.atomic_path(path) as temporary:

@@ -48,6 +48,10 @@ SHARED = {
     "results/summary/*.csv": "all records as one table",
     "results/judge/*/*": "the classifier that names generated images",
     "results/reference/*.csv": "published numbers that the runs are compared with",
+    "results/portable*": "the bits of a run and of single operations on several processors, and what they cost",
+    "results/faults.json": "what survived kills, full disks and damage",
+    "results/mutants.json": "how many small wrong changes the tests notice",
+    "results/replication/*.json": "runs with new seeds beside the stored ones",
 }
 FORMATS = {
     ".csv": "text/csv",
@@ -158,7 +162,7 @@ def _add_run(crate: "ROCrate", root: Path, folder: Path) -> "Entity":
         "CreateAction",
         name=f"Run {name}",
         description=f"Trained until {training['finished']} at commit {training['commit']}, with PyTorch "
-        f"{training['packages']['torch']} on {training['processor']}",
+        f"{training['packages']['torch']} on {record.hardware(training)}",
         instrument=crate.get(f"notebooks/{notebook.find(folder.parent.name).name}"),
         object=[_add_data(crate, **training["data"]), *(_add_value(crate, *setting) for setting in settings.items())],
         environment=_add_value(crate, "OMP_NUM_THREADS", training["threads"]),

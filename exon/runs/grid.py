@@ -24,6 +24,7 @@ import yaml
 
 from exon.errors import UserError
 from exon.experiment import PROFILES, Experiment
+from exon.files import from_root
 from exon.runs import notebook, record
 
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -46,7 +47,7 @@ class Run:
     @property
     def folder(self) -> Path:
         """The run folder."""
-        return self.root / self.experiment.profile / self.notebook / self.name
+        return from_root(self.root / self.experiment.profile / self.notebook / self.name)
 
     @property
     def done(self) -> bool:
@@ -120,10 +121,19 @@ def select(names: str, *asked: Any) -> list[Run]:
     """Runs of grids separated by spaces; a slash and a pattern after a name choose some of its runs: ``beta/*_seed-1``.
 
     Args:
+        names: or the path of one file that ends in .yaml.
         asked: profile, seeds, settings and root, as `load` takes them.
+
+    Raises:
+        UserError: no run has such a name, or what `load` raises.
     """
-    parts = [(name, "", "") if name.endswith(".yaml") else name.partition("/") for name in names.split()]
-    return [run for name, _, pattern in parts for run in load(name, *asked) if run.folder.match(pattern or "*")]
+    if names.endswith(".yaml"):
+        return load(names, *asked)
+    parts = [name.partition("/") for name in names.split()]
+    chosen = [run for name, _, pattern in parts for run in load(name, *asked) if run.folder.match(pattern or "*")]
+    if parts and not chosen:
+        raise UserError(f"grid = {names!r} names no run: give a grid, or a pattern as in beta/*_seed-1.")
+    return chosen
 
 
 def folder() -> Path:

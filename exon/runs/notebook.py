@@ -18,6 +18,7 @@ from exon.experiment import Experiment
 from exon.files import PART, alone, check_writable, from_root, room_for, write_text
 from exon.runs import arithmetic as arithmetics
 from exon.runs import record
+from exon.runs.environment import environment
 
 NOT_OF_THE_EXPERIMENT = {"out": str, "keep_weights": bool, "inception_weights": str | None}
 
@@ -37,7 +38,7 @@ def run(
     Args:
         notebook: name of a notebook, without folder and ending.
         parameters: name -> value, as in the notebook's parameters cell; they must form a valid `Experiment`.
-        out: the run folder.
+        out: the run folder; a relative path is below the repository's root.
         force: replace the record of another run in that folder, and its checkpoint.
         trained: take the training from the record in that folder.
         arithmetic: "portable" or "native"; None for the profile's own.
@@ -49,10 +50,12 @@ def run(
     """
     source = find(notebook)
     experiment = check(source, parameters)
+    out = from_root(out)
     check_writable(out)
     settings = arithmetics.applied(arithmetic or arithmetics.default(experiment.profile))
     work = record.work_folder(out)
-    with alone(work, out), settings:
+    with alone(out, out), settings:
+        record.finish(out)
         stored = record.experiment_of(out) if (out / "run.json").exists() and not force else experiment
         if difference := experiment.difference(stored):
             raise UserError(f"{out} holds another run ({difference}): choose another folder or delete it.")
@@ -65,15 +68,18 @@ def run(
             checkpoint.discard_foreign(experiment, work / "checkpoint.pt")
         if trained:
             record.recall_training(out)
+        work.mkdir(parents=True, exist_ok=True)
         try:
             content = _execute(source, parameters | {"out": out.as_posix()}, work / "executed.ipynb")
             text = nbformat.writes(content).rstrip("\n") + "\n"
             write_text(record.unpublished(out) / "run.ipynb", text)
             record.publish(out)
+            for own in ("checkpoint.pt", "executed.ipynb"):
+                (work / own).unlink(missing_ok=True)
         finally:
             record.discard_unpublished(out)
-        for own in ("checkpoint.pt", "executed.ipynb"):
-            (work / own).unlink(missing_ok=True)
+            with suppress(OSError):  # it holds what the next run goes on from
+                work.rmdir()
     return out / "run.ipynb"
 
 
@@ -204,12 +210,8 @@ def _environment() -> Iterator[None]:
     variables = {record.PUBLISHED_LATER: "1"}
     if sys.stderr.isatty() and hasattr(os, "ttyname"):
         variables["EXON_TERMINAL"] = os.ttyname(sys.stderr.fileno())
-    os.environ.update(variables)
-    try:
+    with environment(variables):
         yield
-    finally:
-        for name in variables:
-            os.environ.pop(name, None)
 
 
 class _Heedless:

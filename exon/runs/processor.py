@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-CPUINFO = {"brand": "model name", "vendor": "vendor_id", "family": "cpu family", "model": "model"}
+CPUINFO = {"brand": "model name", "vendor": "vendor_id", "family": "cpu family", "model": "model", "flags": "flags"}
 SYSCTL = {
     "brand": "machdep.cpu.brand_string",
     "vendor": "machdep.cpu.vendor",
@@ -39,6 +39,13 @@ def words(processor: dict[str, Any] | str) -> str:
     return ", ".join(filter(None, (processor["brand"], generation, processor["capability"])))
 
 
+def has_avx2() -> bool:
+    """Whether the processor has the vector instructions AVX2; False where the system does not tell."""
+    if platform.system() == "Darwin":
+        return "AVX2" in _answer("machdep.cpu.leaf7_features").split()
+    return "avx2" in _cpuinfo().get("flags", "").split()
+
+
 def _cpuinfo() -> dict[str, str]:
     """Linux's account of the first processor."""
     try:
@@ -51,9 +58,11 @@ def _cpuinfo() -> dict[str, str]:
 
 def _sysctl() -> dict[str, str]:
     """macOS's; an Apple processor has a brand alone."""
-    answers = {}
-    for name, key in SYSCTL.items():
-        answer = subprocess.run(["sysctl", "-n", key], capture_output=True, text=True, check=False)
-        if answer.returncode == 0:
-            answers[name] = answer.stdout.strip()
-    return answers
+    answers = {name: _answer(key) for name, key in SYSCTL.items()}
+    return {name: answer for name, answer in answers.items() if answer}
+
+
+def _answer(key: str) -> str:
+    """What sysctl says to a key, "" if nothing."""
+    answer = subprocess.run(["sysctl", "-n", key], capture_output=True, text=True, check=False)
+    return answer.stdout.strip() if answer.returncode == 0 else ""

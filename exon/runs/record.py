@@ -36,10 +36,11 @@ FILES = (
 
 
 def work_folder(run: Path) -> Path:
-    """Where a run keeps its checkpoint: $EXON_WORK or .work, then the run folder's own path."""
-    inside, root = run.resolve(), files.from_root("").resolve()
+    """Where a run keeps its checkpoint: $EXON_WORK or .work, then the run folder's own path; never the run folder itself."""
+    inside, root = files.from_root(run).resolve(), files.from_root("").resolve()
     relative = inside.relative_to(root) if inside.is_relative_to(root) else Path(*inside.parts[1:])
-    return files.from_root(os.environ.get("EXON_WORK") or ".work") / relative
+    folder = files.from_root(os.environ.get("EXON_WORK") or ".work") / relative
+    return folder / ".work" if folder.resolve() == inside else folder
 
 
 def save(
@@ -65,7 +66,8 @@ def save(
         parameters: of the notebook, which are not settings of the experiment.
 
     Returns:
-        The content of run.json: experiment, metrics, parameters, the SHA-256 of the other files, and provenance.
+        The content of run.json: experiment, metrics, parameters, the SHA-256 of the other files, provenance, and the SHA-256
+        of all these.
     """
     import pandas as pd
     import safetensors.torch
@@ -84,7 +86,7 @@ def save(
             {name: tensor.contiguous().cpu() for name, tensor in arrays.items()}
         )
     seconds = sum(row["seconds"] for row in fitted.history)
-    content = {
+    content: dict[str, Any] = {
         "experiment": experiment.model_dump(mode="json"),
         "metrics": {
             name: value if math.isfinite(value) else None for name, value in (metrics | {"seconds": seconds}).items()
@@ -93,6 +95,7 @@ def save(
         "files": {name: hashlib.sha256(written).hexdigest() for name, written in contents.items()},
         "provenance": _provenance(dataset, fitted),
     }
+    content["sha256"] = _digest(content)
     contents["run.json"] = (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
     discard_unpublished(run)
     try:
@@ -114,16 +117,35 @@ def unpublished(run: Path) -> Path:
 def publish(run: Path) -> None:
     """Put the record that is ready in the place of the one before: all of that first goes, and run.json comes last.
 
-    Whenever this is interrupted, the folder holds files of one run alone.
+    Whenever this is interrupted, run.json is not there or describes the files beside it, and `finish` does what is left.
     """
-    for name in reversed(FILES):
-        (run / name).unlink(missing_ok=True)
+    finish(run)
+    if not (unpublished(run) / "run.ipynb").exists():  # papermill alone writes it afterwards
+        (run / "run.ipynb").unlink(missing_ok=True)
+    unpublished(run).replace(_ready(run))
+    finish(run)
+
+
+def finish(run: Path) -> None:
+    """Do what a `publish` that was killed has left; nothing if there was none."""
+    ready = _ready(run)
+    if not ready.exists():
+        return
+    if (ready / "run.json").exists():
+        new = {"run.ipynb", *json.loads((ready / "run.json").read_bytes())["files"]}
+        for name in reversed(FILES):
+            if name not in new or (ready / name).exists():
+                (run / name).unlink(missing_ok=True)
+        files.sync_folder(run)
+        for name in FILES:
+            if (ready / name).exists():
+                (ready / name).replace(run / name)
+    ready.rmdir()
     files.sync_folder(run)
-    for name in FILES:
-        if (unpublished(run) / name).exists():
-            (unpublished(run) / name).replace(run / name)
-    unpublished(run).rmdir()
-    files.sync_folder(run)
+
+
+def _ready(run: Path) -> Path:
+    return run / f"{files.PART}ready"
 
 
 def discard_unpublished(run: Path) -> None:
@@ -205,11 +227,13 @@ def read(run: Path) -> dict[str, Any]:
     """The content of a run's run.json, without the metrics that are null there.
 
     Raises:
-        UserError: there is none, or it is damaged.
+        UserError: there is none, or it is damaged: not a record, or not what its own checksum, if it has one, was made of.
     """
     path = run / "run.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        if content.get("sha256", digest := _digest(content)) != digest:
+            raise UserError(f"{path} is not the record that was written: it was damaged or changed afterwards.")
         Experiment.model_validate_json(json.dumps(content["experiment"]))
         return {
             "experiment": content["experiment"],
@@ -222,6 +246,12 @@ def read(run: Path) -> dict[str, Any]:
         raise UserError(f"{run} holds no run.json: give the folder of a finished run.") from None
     except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise UserError(f"{path} is not the record of a run ({type(error).__name__}).") from None
+
+
+def _digest(content: dict[str, Any]) -> str:
+    """The SHA-256 of a record without its own."""
+    own = {name: value for name, value in content.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()
 
 
 def experiment_of(run: Path) -> Experiment:

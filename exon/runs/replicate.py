@@ -27,8 +27,11 @@ def prepare(name: str, profile: str | None, seeds: str, settings: Sequence[str],
 
     if not seeds:
         raise UserError("A replication needs seeds: give some that the grid does not have, as --seeds 11,12,13.")
-    if root.resolve() == from_root("results").resolve():
-        raise UserError(f"out = {root} holds the stored runs: give another folder.")
+    place, stored_root = from_root(root).resolve(), from_root("results").resolve()
+    if place.is_relative_to(stored_root) and not {"own", "replication"}.intersection(
+        place.relative_to(stored_root).parts[:1]
+    ):
+        raise UserError(f"out = {root} holds stored runs: give another folder, as {FOLDER}.")
     choice = sweep.choice(name, profile, seeds, settings, root)
     stored, (_, new) = grid.select(name), sweep.chosen(choice)
     taken = {run.experiment.seed for run in stored} & {run.experiment.seed for run in new}

@@ -77,9 +77,15 @@ def choice(name: str, profile: str | None, seeds: str, settings: Sequence[str], 
     """The command line's words on which grid to run, as Snakemake's --config takes them.
 
     The settings are written as in the query of an address, prior=row&labels=50: one string that YAML leaves alone.
+
+    Raises:
+        UserError: a setting has no value, or is the profile.
     """
-    given = urlencode({name: text.partition("=")[2] for text in settings for name, _ in [notebook.parse_setting(text)]})
-    words = {"grid": name, "profile": profile, "seeds": seeds, "settings": given, "root": root.as_posix()}
+    given = {name: text.partition("=")[2] for text in settings for name, _ in [notebook.parse_setting(text)]}
+    if "profile" in given:
+        raise UserError(f"--set profile={given['profile']} is not accepted: give --profile {given['profile']}.")
+    place = root.as_posix() if root.is_absolute() else f"./{root.as_posix()}"  # else YAML makes a number of 2024
+    words = {"grid": name, "profile": profile, "seeds": seeds, "settings": urlencode(given), "root": place}
     return {key: word for key, word in words.items() if word}
 
 
@@ -138,7 +144,8 @@ def run(config: Mapping[str, str], jobs: int, executor: str, book: bool) -> int:
         ]
     options = [
         "--keep-going",
-        "--rerun-incomplete",
+        "--ignore-incomplete",  # a run publishes its files as a whole: there are no incomplete ones, and none to remove
+        "--keep-incomplete",
         "--rerun-triggers",
         "mtime",
         "--nolock",
@@ -151,9 +158,8 @@ def run(config: Mapping[str, str], jobs: int, executor: str, book: bool) -> int:
     command += [f"{key}={word}" for key, word in config.items()]
     root, runs = chosen(config)
     scale = runs[0].experiment.profile
-    place = record.work_folder(root) / "sweeps" / scale / Path(config["grid"]).stem
-    with alone(place, f"the grid {config['grid']} at profile {scale} in {root}"):
-        return subprocess.run(command, check=False).returncode
+    with alone(from_root(root), f"the runs at profile {scale} in {root}", f"sweep-{scale}"):
+        return subprocess.run(command, cwd=from_root(""), check=False).returncode
 
 
 def threads() -> int:

@@ -6,16 +6,17 @@ seed, and each of the `HEADLINE` metrics is held against the interval that a fur
 """
 
 import json
-import os
+import shutil
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from exon.errors import UserError
+from exon.errors import CellError, UserError
 from exon.evaluation.intervals import pooled, prediction_interval
 from exon.experiment import Experiment
 from exon.runs import arithmetic, notebook, record
+from exon.runs.environment import environment
 from exon.runs.processor import words
 
 HEADLINE = (
@@ -95,10 +96,18 @@ def again(run: Path, threads: int | None = None) -> Verdict:
     threads = threads or provenance["threads"]
     stored = provenance.get("arithmetic", "native")
     own = stored if arithmetic.portable_here() else "native"
-    with tempfile.TemporaryDirectory(prefix="exon-verify-") as folder:
-        os.environ.update({"OMP_NUM_THREADS": str(threads), "EXON_WORK": folder})
-        notebook.run(name, parameters, Path(folder) / "again", arithmetic=own)
-        return compare(run, Path(folder) / "again")
+    folder = Path(tempfile.mkdtemp(prefix="exon-verify-"))
+    kept = False
+    try:
+        with environment({"OMP_NUM_THREADS": str(threads), "EXON_WORK": str(folder)}):
+            notebook.run(name, parameters, folder / "again", arithmetic=own)
+        return compare(run, folder / "again")
+    except CellError:
+        kept = True  # the message names the notebook in it
+        raise
+    finally:
+        if not kept:
+            shutil.rmtree(folder)
 
 
 def compare(stored: Path, here: Path) -> Verdict:
@@ -143,9 +152,14 @@ def other_arithmetic(stored: dict[str, Any], here: dict[str, Any]) -> list[str]:
             reasons["sums on an accelerator have no fixed order"] = None
         elif not all(isinstance(processor, dict) for processor in processors):
             reasons["a record does not tell the processor's model"] = None
-        elif processors[0] != processors[1] and old.get("arithmetic") != "portable":
+        elif _kernels(processors[0]) != _kernels(processors[1]) and old.get("arithmetic") != "portable":
             reasons["processor = {}, here {}".format(*map(words, processors))] = None
     return list(reasons)
+
+
+def _kernels(processor: dict[str, Any]) -> dict[str, Any]:
+    """What decides which kernels the libraries choose: all but the brand."""
+    return {name: value for name, value in processor.items() if name != "brand"}
 
 
 def _measured(content: dict[str, Any]) -> dict[str, float]:

@@ -3,13 +3,16 @@
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
+import psutil
 import pytest
 import small_repository
 import torch
@@ -39,7 +42,7 @@ def start(folder, *arguments):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     environment.pop("EXON_WORK", None)
     return subprocess.Popen(
-        [sys.executable, "-m", "exon", "sweep", *arguments, "--out", "results"],
+        [sys.executable, "-m", "exon", "sweep", *arguments],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
@@ -98,6 +101,50 @@ def test_a_finished_sweep_does_nothing(uninterrupted):
     assert "0 of 2 runs left." in process.communicate()[0]
     assert process.returncode == 0
     assert record.stat().st_mtime_ns == before
+
+
+def test_a_run_that_ended_after_its_sweep_was_killed_is_kept(uninterrupted, tmp_path):
+    folder = repository(tmp_path)
+    runs = [folder / "results/own/smoke/prior_design" / name for name in ("distance-4_seed-1", "distance-8_seed-1")]
+    sweep_process = start(folder, "grid.yaml", "--jobs", "2")
+    while len(list(folder.rglob("checkpoint.pt"))) < 2:
+        assert sweep_process.poll() is None, sweep_process.communicate()[0]
+        time.sleep(0.02)
+    for process in psutil.Process(sweep_process.pid).children(recursive=True):
+        if "snakemake" in process.cmdline():
+            process.kill()
+    sweep_process.kill()
+    sweep_process.wait()
+    while not all((run / "run.json").exists() for run in runs):
+        time.sleep(0.02)
+    before = [(run / name).stat().st_mtime_ns for run in runs for name in ("run.json", "run.ipynb")]
+    output, _ = start(folder, "grid.yaml").communicate()
+    assert "0 of 2 runs left." in output
+    assert before == [(run / name).stat().st_mtime_ns for run in runs for name in ("run.json", "run.ipynb")]
+    pd.testing.assert_frame_equal(results(folder), results(uninterrupted[0]))
+
+
+def test_a_run_that_another_process_has_finished_is_not_made_again(uninterrupted, tmp_path):
+    """Its files come between the plan and its turn: Snakemake neither removes them nor starts the run."""
+    folder = repository(tmp_path)
+    done = uninterrupted[0] / "results/own/smoke/prior_design"
+    (folder / "grid.yaml").write_text(GRID.replace("seed: [1]", "seed: [2, 1]").replace("4.0, 8.0", "4.0"))
+    process = start(folder, "grid.yaml")
+    while not (begun := list(folder.rglob("checkpoint.pt"))):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.02)
+    (other,) = {"distance-4_seed-1", "distance-4_seed-2"} - {begun[0].parent.name}
+    target = folder / "results/own/smoke/prior_design" / other
+    shutil.copytree(done / "distance-4_seed-1", target)
+    before = (target / "run.json").stat().st_mtime_ns
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    assert (target / "run.json").stat().st_mtime_ns == before
+
+
+def test_names_that_look_like_numbers_stay_names():
+    """YAML, which Snakemake reads its --config with, makes a number of them."""
+    assert sweep.asked({"root": 2024})[-1] == Path("2024")
 
 
 def test_a_failed_run_is_reported_and_the_others_go_on(tmp_path):
@@ -166,7 +213,7 @@ def test_an_unknown_executor_is_named(tmp_path):
 def test_jobs_are_runs_at_a_time_however_many_threads_each_has(monkeypatch):
     asked = []
     monkeypatch.setattr(
-        sweep.subprocess, "run", lambda command, check: asked.append(command) or SimpleNamespace(returncode=0)
+        sweep.subprocess, "run", lambda command, **_: asked.append(command) or SimpleNamespace(returncode=0)
     )
     beta = sweep.choice("beta", None, "", [], Path("results"))
     for threads in ("", "1", "4"):
@@ -190,7 +237,7 @@ def test_a_second_sweep_of_a_grid_is_refused(monkeypatch):
     beta = sweep.choice("beta", None, "", [], Path("results"))
     monkeypatch.setattr(sweep.subprocess, "run", second)
     assert sweep.run(beta, 1, "local", False) == 0
-    assert said == ["Another process is at work on the grid beta at profile cpu in results: wait until it has ended."]
+    assert said == ["Another process is at work on the runs at profile cpu in results: wait until it has ended."]
 
 
 def test_the_shells_lines_survive_a_level_that_is_a_list(tmp_path):

@@ -15,8 +15,10 @@
   exonFiles.attempt(root, start);
 
   async function start() {
-    manifest = await exonFiles.load("cifar10");
-    run = exonNetworks.cifar10(manifest);
+    run = await exonFiles.load("cifar10", (content) => {
+      manifest = content;
+      return exonNetworks.cifar10(content);
+    });
     manifest.classes.forEach((name, label) => part("class").add(new Option(name, label)));
     part("class").addEventListener("input", () => {
       image = 0;

@@ -5,10 +5,10 @@ const exonFiles = (() => {
   const registered = new Map();
   const loading = new Map();
 
-  // The content of explorer/NAME.js, loaded once; `data` in it becomes an ArrayBuffer.
-  function load(name) {
+  // What `read` makes of the content of explorer/NAME.js, loaded once; `data` in it becomes an ArrayBuffer.
+  function load(name, read = (content) => content) {
     if (!loading.has(name)) {
-      const content = insert(name);
+      const content = insert(name).then(read);
       content.catch(() => loading.delete(name)); // it can be tried again
       loading.set(name, content);
     }
@@ -28,8 +28,12 @@ const exonFiles = (() => {
         const content = registered.get(name);
         registered.delete(name);
         if (!content) return reject(new Error(`The file explorer/${name}.js is damaged`));
-        if (content.data) content.data = bytes(content.data);
-        resolve(content);
+        try {
+          if (content.data) content.data = bytes(content.data);
+          resolve(content);
+        } catch {
+          reject(new Error(`The file explorer/${name}.js is damaged`));
+        }
       };
       document.head.append(script);
     });

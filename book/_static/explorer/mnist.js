@@ -55,9 +55,9 @@
     name(index);
     const movedOn = () => part("beta").valueAsNumber !== index;
     try {
-      const content = await exonFiles.load(manifest.runs[index].file);
+      const content = await exonFiles.load(manifest.runs[index].file, exonNetworks.mnist);
       if (movedOn()) return;
-      run = exonNetworks.mnist(content);
+      run = content;
     } catch (error) {
       if (movedOn()) return;
       name(shown);
