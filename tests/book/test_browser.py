@@ -115,6 +115,6 @@ def test_the_verdicts_are_seen_first(visit, width):
 def test_an_equation_is_two_clicks_from_its_source(visit, home):
     page, errors, _ = visit("book/method.html", base=home)
     page.click("text=exon.losses.kl_latent()")
-    page.wait_for_url("**/book/api.html#exon.losses.kl_latent")
+    page.wait_for_url("**/book/api/exon.html#exon.losses.kl_latent")
     assert page.locator("#exon\\.losses\\.kl_latent").is_visible()
     assert errors == []

@@ -92,7 +92,7 @@ class ClaimRole(RecordRole):
         if name not in CLAIMS:
             raise UserError(f"there is no claim {name!r}")
         claim = CLAIMS[name]
-        runs = runs_of(self.env, claim.runs)
+        runs = runs_of(self.env, claim.runs) if claim.runs else []
         root = Path(self.env.srcdir)
         finding = check(claim, [root / run.folder for run in declared(claim.runs)])
         if finding.verdict == FAILS:
@@ -101,6 +101,6 @@ class ClaimRole(RecordRole):
             logger.warning("the claim %r cannot be checked: %s", name, finding.reason, location=self.get_location())
         source = (
             f"{claim.sentence} ({finding.numbers_as_text()}) "
-            f"Checked against the runs of the grid {claim.runs} whenever this page is built."
+            f"Checked against {f'the runs of the grid {claim.runs}' if runs else 'published numbers'} whenever this page is built."
         )
-        return traced(self.env, text, source, anchor(runs[0]))
+        return traced(self.env, text, source, anchor(runs[0]) if runs else "")
