@@ -99,8 +99,6 @@ class ClaimRole(RecordRole):
             logger.warning("the claim %r does not hold any more", name, location=self.get_location())
         if finding.verdict == UNKNOWN:
             logger.warning("the claim %r cannot be checked: %s", name, finding.reason, location=self.get_location())
-        source = (
-            f"{claim.sentence} ({finding.numbers_as_text()}) "
-            f"Checked against {f'the runs of the grid {claim.runs}' if runs else 'published numbers'} whenever this page is built."
-        )
+        basis = f"the runs of the grid {claim.runs}" if runs else "published numbers"
+        source = f"{claim.sentence} ({finding.numbers_as_text()}) Checked against {basis} whenever this page is built."
         return traced(self.env, text, source, anchor(runs[0]) if runs else "")
