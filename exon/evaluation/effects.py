@@ -9,7 +9,7 @@ from exon.errors import UserError
 from exon.experiment import Experiment
 
 REPLICATES = ("seed",)
-"""The settings whose levels are repetitions: what varies with them is the noise. Another split is another setting."""
+"""The settings whose levels are repetitions; what varies with them is the noise. Another split is another setting."""
 
 
 def one_row_a_run(table: pd.DataFrame) -> pd.DataFrame:

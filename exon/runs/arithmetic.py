@@ -21,7 +21,7 @@ from exon.runs.processor import has_avx2
 NAMES = ("portable", "native")
 VARIABLES = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "COMPATIBLE"}
 OVERRIDING = ("MKL_NUM_THREADS", "OMP_DYNAMIC", "MKL_DYNAMIC")
-"""What else sets the number of threads: not set in portable arithmetic."""
+"""Variables that also set the number of threads; portable arithmetic unsets them."""
 THREADS = 2
 MKL_CBWR_BRANCH, MKL_CBWR_COMPATIBLE = 1, 3  # of mkl_service.h
 

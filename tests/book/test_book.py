@@ -1,3 +1,4 @@
+import inspect
 import json
 import re
 import shutil
@@ -9,14 +10,17 @@ from urllib.parse import unquote, urlsplit
 from bs4 import BeautifulSoup
 from scipy import stats
 
+from exon import explain, losses
 from exon.evaluation import reference
 from exon.experiment import Experiment
 from exon.files import OWN
+from exon.model import gumbel_max
 from exon.runs import notebook, record
 
 sys.path.insert(0, "book/_ext")
 from exon_book import explorer
 from exon_book import site as site_as_a_whole
+from exon_book.source import without_docstring
 from exon_book.tables import records
 from exon_book.tables.ablation import OUTCOMES
 
@@ -118,6 +122,19 @@ def test_the_theme_brings_only_the_icons_that_are_used(site):
     assert "magnifying-glass" in library
 
 
+def test_functions_are_shown_beside_their_equations(site):
+    """As they stand in the package, without docstrings; each bar names what it opens."""
+    shown = {}
+    for bar in pages(site)[site / "book" / "method.html"].select("details"):
+        names = [code.text for code in bar.summary.select("code")]
+        shown |= dict(zip(names, [block.text for block in bar.select("pre")], strict=True))
+    for function in (losses.kl_label, losses.kl_latent, losses.objective, explain.v_nat, gumbel_max):
+        text = shown[f"{function.__module__.removeprefix('exon.')}.{function.__name__}"]
+        assert text.strip() == without_docstring(inspect.getsource(function)).strip()
+        assert '"""' not in text
+        compile(text, "shown", "exec")
+
+
 def test_equations_do_not_hold_up_the_page(site):
     (mathjax,) = pages(site)[site / "book" / "method.html"].select("script[src*=mathjax]")
     assert mathjax.has_attr("defer") or mathjax.has_attr("async")
@@ -196,6 +213,30 @@ def test_a_statistic_over_runs_names_them(small_book):
     largest, number = BeautifulSoup(html, "html.parser").select("abbr.metric")
     assert (largest.text, number.text) == ("7.0", "2")
     assert largest["title"] == "max of kl over beta-1_seed-1, beta-5_seed-1"
+
+
+def test_a_spread_needs_two_runs(small_book):
+    """One run has its value alone, and is called one run."""
+    page = " ".join(
+        f"{{over}}`{what} beta/{name}::kl:.1f`" for name in ("*", "beta-1_*") for what in ("spread", "runs")
+    )
+    html, warnings = small_book(page, kl_at={1: 4.0, 5: 7.0})
+    assert warnings == ""
+    shown = [e.text for e in BeautifulSoup(html, "html.parser").select("abbr.metric")]
+    assert shown == ["5.5 ± 2.1", "2 runs", "4.0", "one run"]
+
+
+def test_every_verdict_has_its_runs_and_scale(site):
+    """Numbers in the table of verdicts come from records."""
+    rows = pages(site)[site / "book" / "index.html"].select("table.verdicts tbody tr")
+    assert len(rows) >= 6
+    for row in rows:
+        found, _, scale = row.select("td")[2:]
+        assert found.select("abbr.metric")
+        runs, epochs, width = scale.select("abbr.metric")
+        assert runs.text == "one run" or runs.text.endswith(" runs")
+        assert epochs["title"].startswith("max of epochs over ")
+        assert width["title"].startswith("max of width over ")
 
 
 def test_the_ledger_shows_both_differences(small_book):
@@ -302,6 +343,10 @@ def test_a_beta_that_the_paper_does_not_have_is_a_warning(small_book, monkeypatc
     rows = rows_of(html)
     assert rows[0][5:] == ["–", "–", "–"]
     assert rows[2 + 3] == ["0.5", "40.00", "1", "–", "–", "–", "–"]
+
+
+def test_a_function_that_is_not_there_is_a_warning(small_book):
+    check_complaints(small_book, {"{source} exon.nowhere.nothing": "there is no such module"})
 
 
 def test_an_explorer_without_its_runs_is_a_warning(small_book, monkeypatch):

@@ -87,13 +87,34 @@ def test_words_are_found(visit, home):
 
 def test_a_number_tells_its_source(visit):
     page, _, _ = visit("book/index.html")
-    title = page.locator("abbr.metric").first.get_attribute("title")
-    assert title.endswith("in results/quick/mnist/beta-1_seed-1/run.json")
+    titles = page.eval_on_selector_all("abbr.metric", "all => all.map((one) => one.title)")
+    assert "test_error_pct in results/quick/mnist/beta-1_seed-1/run.json" in titles
+    assert all(" in results/" in title or " over " in title or "grid" in title for title in titles)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_verdicts_are_seen_first(visit, width):
+    """The table of claims begins high on the page; every row shows verdict, claim, finding, control and scale."""
+    page, _, _ = visit("book/index.html", width=width)
+    table = page.locator("table.verdicts")
+    assert table.bounding_box()["y"] < 450
+    assert table.locator("tbody tr").nth(2).bounding_box()["y"] < 900
+    rows = table.locator("tbody tr").all()
+    assert {row.locator("td a[href$='.html']").first.inner_text()[0] for row in rows} == set("123456")
+    for row in rows:
+        cells = row.locator("td").all()
+        assert cells[0].inner_text() in ("Supported", "Partly", "Open")
+        assert len(cells) == 5
+        for cell in cells:
+            box = cell.bounding_box()
+            assert box["height"] > 0
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
 
 
 def test_an_equation_is_two_clicks_from_its_source(visit, home):
     page, errors, _ = visit("book/method.html", base=home)
     page.click("text=exon.losses.kl_latent()")
-    page.wait_for_url("**/book/api.html#exon.losses.kl_latent")
+    page.wait_for_url("**/book/api/exon.html#exon.losses.kl_latent")
     assert page.locator("#exon\\.losses\\.kl_latent").is_visible()
     assert errors == []

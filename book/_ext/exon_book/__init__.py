@@ -7,6 +7,7 @@
 {run-label}  quick/mnist/beta-1_seed-1                     what the run was, where, when, and whether it was made here
 {run-figure} quick/mnist/beta-1_seed-1::latent             the figure that a cell of the executed notebook shows
 {over}`max beta::test_error_pct:.2f`                       min, max, mean, sd or n of a metric over the runs of a grid
+{over}`spread beta/beta-5_*::kl:.2f`                      mean ± sd, the mean alone of one run; `runs`: "one run", "3 runs"
 {claim}`KL falls with beta <kl-falls>`                     words that a check of `exon.evaluation.claims` must bear out
 {plot} mnist-latent                                        a figure of `exon_book.plots`, drawn from the runs of a grid
 {ledger} beta::kl                                          every number of the paper's table beside the one found here
@@ -20,6 +21,7 @@
 {judges}                                                   the same of the judges
 {methods}                                                  others' published test errors, ours first
 {speed} beta                                               seconds of an epoch, here and in the authors' logs
+{source} exon.losses.kl_label                              a function of the package, without its docstring
 {setting}`0.5`                                             a decimal number that is a setting or a name: no result
 
 "{profile}" in a path stands for the profile the book is built for ($EXON_PROFILE, else quick). A missing record or key is
@@ -40,6 +42,7 @@ from exon_book.replication import Replication
 from exon_book.roles import AuthorsRole, ClaimRole, MetricRole, OverRole, PaperRole
 from exon_book.settings import SettingRole, find_typed_numbers
 from exon_book.site import name_controls, publish, trim_icons
+from exon_book.source import Source
 from exon_book.tables.ablation import Cells, Effects
 from exon_book.tables.arithmetic import Bits, Operations
 from exon_book.tables.ledger import Ledger
@@ -71,6 +74,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_role("over", OverRole())
     app.add_role("claim", ClaimRole())
     app.add_directive("plot", Plot)
+    app.add_directive("source", Source)
     app.add_directive("ledger", Ledger)
     app.add_directive("cells", Cells)
     app.add_directive("effects", Effects)

@@ -1,6 +1,7 @@
 """Roles: numbers inside a sentence, each with the record that it is read from."""
 
 import json
+import math
 import statistics
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from exon.evaluation.claims import CLAIMS
 from exon.runs import record
 from exon_book.lookup import anchor, declared, formatted, locate, logger, runs_of, traced, value_of
 from exon_book.reading import RecordRole
+from exon_book.tables import with_spread
 
 
 class MetricRole(RecordRole):
@@ -60,6 +62,14 @@ STATISTICS: dict[str, Callable[[list[float]], float]] = {
     "sd": statistics.stdev,
     "n": len,
 }
+WORDS: dict[str, Callable[[list[float], str], str]] = {
+    "spread": lambda values, form: with_spread(statistics.mean(values), _sd(values), form),
+    "runs": lambda values, form: "one run" if len(values) == 1 else f"{len(values)} runs",
+}
+
+
+def _sd(values: list[float]) -> float:
+    return statistics.stdev(values) if len(values) > 1 else math.nan
 
 
 class OverRole(RecordRole):
@@ -71,8 +81,9 @@ class OverRole(RecordRole):
         values = [value_of(record.read(run), key) for run in runs]
         if statistic == "sd" and len(values) < 2:
             raise UserError("one run has no standard deviation")
+        text = WORDS[statistic](values, form) if statistic in WORDS else formatted(STATISTICS[statistic](values), form)
         source = f"{statistic} of {key} over {', '.join(run.name for run in runs)}"
-        return traced(self.env, formatted(STATISTICS[statistic](values), form), source, anchor(runs[0]))
+        return traced(self.env, text, source, anchor(runs[0]))
 
 
 class ClaimRole(RecordRole):
@@ -81,15 +92,13 @@ class ClaimRole(RecordRole):
         if name not in CLAIMS:
             raise UserError(f"there is no claim {name!r}")
         claim = CLAIMS[name]
-        runs = runs_of(self.env, claim.runs)
+        runs = runs_of(self.env, claim.runs) if claim.runs else []
         root = Path(self.env.srcdir)
         finding = check(claim, [root / run.folder for run in declared(claim.runs)])
         if finding.verdict == FAILS:
             logger.warning("the claim %r does not hold any more", name, location=self.get_location())
         if finding.verdict == UNKNOWN:
             logger.warning("the claim %r cannot be checked: %s", name, finding.reason, location=self.get_location())
-        source = (
-            f"{claim.sentence} ({finding.numbers_as_text()}) "
-            f"Checked against the runs of the grid {claim.runs} whenever this page is built."
-        )
-        return traced(self.env, text, source, anchor(runs[0]))
+        basis = f"the runs of the grid {claim.runs}" if runs else "published numbers"
+        source = f"{claim.sentence} ({finding.numbers_as_text()}) Checked against {basis} whenever this page is built."
+        return traced(self.env, text, source, anchor(runs[0]) if runs else "")

@@ -22,7 +22,7 @@ class SettingRole(SphinxRole):
 def find_typed_numbers(app: Sphinx, doctree: nodes.document) -> None:
     """A warning for every decimal number that a page of book/ states on its own authority."""
     docname = app.env.docname
-    if not docname.startswith(("book/", "index")) or docname == "book/api":
+    if not docname.startswith(("book/", "index")) or docname.startswith("book/api/"):
         return
     for text in doctree.findall(nodes.Text):
         if (number := DECIMAL.search(text)) and not _accounted_for(text):
