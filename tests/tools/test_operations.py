@@ -2,12 +2,16 @@
 
 import hashlib
 import importlib.util
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
+
+from exon.runs import arithmetic
 
 TOOL = Path(__file__).parents[2] / "tools" / "arithmetic.py"
 
@@ -76,3 +80,22 @@ def test_the_same_setting_is_replaced_and_others_stay(tool, call):
     assert not stored.duplicated(["processor", "arithmetic", "threads", "operation"]).any()
     code, printed = call("native", "1")
     assert (code, printed.count("\n")) == (0, 1)  # with two threads nothing need be the same
+
+
+def test_a_difference_that_training_does_not_see_is_no_failure(tool, call, monkeypatch):
+    monkeypatch.setattr(tool, "NOT_USED", {"one"})
+    call("native", "2", "--write", "--processor", "first")
+    monkeypatch.setattr(tool, "elementwise", lambda: iter([("zero", (torch.zeros(2),)), ("one", (torch.ones(3),))]))
+    assert call("native", "2") == (0, "first: 2 of 3 operations give the same bits\n  one\n")
+
+
+def test_this_processor_computes_the_stored_bits_in_portable_arithmetic():
+    """Two training steps among them; packages other than those of the stored digests may compute otherwise."""
+    if not arithmetic.portable_here():
+        pytest.skip("not an x86-64 processor with AVX2")
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    result = subprocess.run(
+        [sys.executable, TOOL, "portable", "2"], capture_output=True, text=True, env=environment, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "56 of 56 operations give the same bits" in result.stdout
