@@ -338,8 +338,11 @@ def test_what_a_comparison_comes_to_is_counted(reversed_errors, repeated):
         f"{len(judged) - len(outside)} of {len(judged)} headline outcomes lie in the interval predicted for them; "
         f"at 95 % each, {len(judged) / 20:.1f} would miss"
     )
+    seen = [row["agreement"] for row in reversed_errors.effects if row["outcome"] in HEADLINE and row["agreement"]]
+    assert len(seen) < len(reversed_errors.effects)
     assert effect.startswith("Effects on headline outcomes: ")
-    assert "opposite signs" in effect
+    assert f"{seen.count(replication.OPPOSITE)} opposite signs" in effect
+    assert f"{seen.count(replication.SAME)} same sign in both" in effect
     total = len(OF_THE_GRID)
     assert set(claims) == {
         f"Claims: {total - 2} of {total}: holds in both.",
