@@ -24,7 +24,8 @@ def smoke(tmp_path_factory):
     """The MNIST notebook, executed at profile smoke through the command line."""
     folder = tmp_path_factory.mktemp("smoke")
     out = folder / "results" / "smoke" / "mnist" / "run"
-    result = exon("run", "mnist", "--profile", "smoke", "--set", "epochs=1", "--out", out, work=folder / "work")
+    narrow = ("--set", "epochs=1", "--set", "width=0.25")
+    result = exon("run", "mnist", "--profile", "smoke", *narrow, "--out", out, work=folder / "work")
     assert result.returncode == 0, result.stderr
     return out
 
@@ -37,7 +38,7 @@ def exon(*arguments, work, cwd=small_repository.ROOT, **environment):
 
 @pytest.mark.parametrize("name", [name for name in NOTEBOOKS if name != "mnist"])
 def test_every_notebook_runs_at_profile_smoke(name, tmp_path):
-    notebook.run(name, {"profile": "smoke"}, tmp_path / "run")
+    notebook.run(name, {**FAST, "width": 0.125}, tmp_path / "run")
     assert (tmp_path / "run" / "run.json").exists()
 
 
