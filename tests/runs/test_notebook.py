@@ -143,7 +143,7 @@ def test_an_unknown_notebook_is_named(tmp_path):
 def test_another_runs_folder_is_not_overwritten(smoke):
     before = (smoke / "run.json").read_bytes()
     with pytest.raises(UserError, match=r"holds another run \(beta = 1.0, here 2.0\)"):
-        notebook.run("mnist", {**FAST, "beta": 2.0}, smoke)
+        notebook.run("mnist", {**FAST, "width": 0.25, "beta": 2.0}, smoke)
     assert (smoke / "run.json").read_bytes() == before
 
 
