@@ -3,7 +3,7 @@
 FIGURES: name -> the grids whose runs it reads, and the function that draws it from their folders.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pandas as pd
@@ -51,19 +51,19 @@ def mnist_grids(runs: list[Path]) -> Figure:
     return compare.grid_panels(panels, limit=15)
 
 
-def _curves(runs: list[Path]) -> tuple[Mapping[float, pd.DataFrame], Mapping[float, pd.DataFrame]]:
-    chosen = by_beta(runs)
+def _curves(runs: list[Path], betas: Collection[float]) -> tuple[dict[float, pd.DataFrame], dict[float, pd.DataFrame]]:
+    chosen = {beta: run for beta, run in by_beta(runs).items() if beta in betas}
     histories = {beta: pd.read_csv(run / "history.csv") for beta, run in chosen.items()}
     curves = {beta: reference.curve(record.experiment_of(run)) for beta, run in chosen.items()}
     return histories, {beta: curve for beta, curve in curves.items() if curve is not None}
 
 
 def mnist_error_curves(runs: list[Path]) -> Figure:
-    return compare.error_curves(*_curves(runs))
+    return compare.error_curves(*_curves(runs, PANELS))
 
 
 def mnist_term_curves(runs: list[Path]) -> Figure:
-    return compare.term_curves(*_curves(runs))
+    return compare.term_curves(*_curves(runs, (0.1, 1.0, 50.0)))
 
 
 def mnist_table(runs: list[Path]) -> Figure:

@@ -4,6 +4,7 @@ import json
 import math
 import statistics
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from docutils import nodes
@@ -92,13 +93,16 @@ class ClaimRole(RecordRole):
         if name not in CLAIMS:
             raise UserError(f"there is no claim {name!r}")
         claim = CLAIMS[name]
-        runs = runs_of(self.env, claim.runs) if claim.runs else []
+        runs: list[Path] = []
+        if claim.runs:
+            with suppress(UserError):  # where no run is finished, the claim cannot be checked
+                runs = runs_of(self.env, claim.runs)
         root = Path(self.env.srcdir)
         finding = check(claim, [root / run.folder for run in declared(claim.runs)])
         if finding.verdict == FAILS:
             logger.warning("the claim %r does not hold any more", name, location=self.get_location())
         if finding.verdict == UNKNOWN:
             logger.warning("the claim %r cannot be checked: %s", name, finding.reason, location=self.get_location())
-        basis = f"the runs of the grid {claim.runs}" if runs else "published numbers"
+        basis = f"the runs of the grid {claim.runs}" if claim.runs else "published numbers"
         source = f"{claim.sentence} ({finding.numbers_as_text()}) Checked against {basis} whenever this page is built."
         return traced(self.env, text, source, anchor(runs[0]) if runs else "")
