@@ -90,7 +90,8 @@ def test_a_replication_goes_to_a_folder_of_its_own():
     assert len(runs) == 12
 
 
-def test_compared_runs_are_reported_and_kept(exon, root):
+def test_compared_runs_are_reported_and_kept(exon, root, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
     stored = contents(Path("results/cpu/ablation"))
     runs = contents(root)
     code, printed, err = exon("replicate", GRID, "--seeds", NEW, "--out", root, "--compare-only")
