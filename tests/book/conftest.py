@@ -155,9 +155,10 @@ def visit(browser, address):
         contexts.append(context)
         page = context.new_page()
         errors, outside = [], []
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("console", lambda m: errors.append(f"{m.text} {m.location['url']}") if m.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("request", lambda r: None if r.url.startswith((base, "data:", "blob:")) else outside.append(r.url))
+        page.route("**/nothing", lambda route: route.continue_())  # else no file of file:// can be replaced later
         page.goto(base + path, wait_until="networkidle")
         return page, errors, outside
 

@@ -1,8 +1,10 @@
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import TimeoutError
 
 
 def pages():
@@ -24,12 +26,19 @@ def test_pages_load_whole_and_alone_and_without_barriers(visit, path):
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        with suppress(TimeoutError):  # then axe names the element
+            page.wait_for_function(SCROLLABLE_IS_FOCUSABLE, timeout=5000)
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
             page.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
             assert barriers(page) == {}, (width, scheme)
     assert errors == []
     assert outside == []
+
+
+SCROLLABLE_IS_FOCUSABLE = """() => [...document.querySelectorAll("pre, .pst-scrollable-table-container, .cell_output *")]
+    .every((one) => one.scrollWidth <= one.clientWidth || one.tabIndex === 0 || getComputedStyle(one).overflowX === "visible")"""
+"""The theme makes it so a moment after the window has changed its size."""
 
 
 def check_loaded(page):
@@ -43,11 +52,15 @@ def check_loaded(page):
     assert [name for name, drawn in icons if not drawn] == []
 
 
+AXE = {"resultTypes": ["violations"], "preload": False}
+"""Without preload: it asks for imported style sheets at addresses that there are not."""
+
+
 def barriers(page):
     """What axe-core finds serious or critical: rule -> the elements."""
     return {
         violation["id"]: [node["html"][:120] for node in violation["nodes"]]
-        for violation in Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        for violation in Axe().run(page, options=AXE).response["violations"]
         if violation["impact"] in ("serious", "critical")
     }
 
@@ -80,9 +93,11 @@ def test_words_are_found(visit, home):
     page, errors, _ = visit("search.html?q=cardinality", base=home)
     page.wait_for_selector("ul.search li a")
     page.locator("ul.search li a", has_text="CIFAR-10").first.click()
-    page.wait_for_selector("h1")
-    assert "CIFAR-10" in page.inner_text("h1")
-    assert errors == []
+    page.wait_for_selector("article h1")
+    assert "CIFAR-10" in page.inner_text("article h1")
+    # Sphinx fetches a page for its excerpt, which a browser refuses among files.
+    refused = ("Access to fetch", "Failed to load resource: net::ERR_FAILED")
+    assert [error for error in errors if home.startswith("http") or not error.startswith(refused)] == []
 
 
 def test_a_number_tells_its_source(visit):

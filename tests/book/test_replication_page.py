@@ -159,10 +159,11 @@ def test_a_file_that_cannot_be_read_is_a_warning_and_the_other_is_shown(small_bo
     assert sentences(found)[0] in BeautifulSoup(html, "html.parser").article.text
 
 
-BITS = """processor,family,model,capability,arithmetic,threads,sha256,test_error_pct
-"AMD EPYC, Zen 1",23,1,AVX2,portable,2,aaaa,89.34
-Intel Xeon,6,85,AVX512,native,2,bbbb,90.0
-"AMD EPYC, Zen 1",23,1,AVX2,native,1,cccc,88.0
+BITS = """run,processor,family,model,capability,arithmetic,threads,sha256,test_error_pct
+smoke,"AMD EPYC, Zen 1",23,1,AVX2,portable,2,aaaaaaaabb,89.34
+smoke,Intel Xeon,6,85,AVX512,native,2,bbbb,90.0
+smoke,"AMD EPYC, Zen 1",23,1,AVX2,native,1,cccc,88.0
+quick,Intel Xeon,6,85,AVX512,portable,2,dddd,6.52
 """
 
 
@@ -170,11 +171,12 @@ def test_the_bits_of_a_run_stand_by_arithmetic_and_threads(small_book):
     html, warnings = small_book("```{bits} bits.csv\n```", files={"results/bits.csv": BITS})
     assert warnings == ""
     ((heads, rows),) = tables(html)
-    assert heads[:3] == ["processor", "family, model", "instructions"]
+    assert heads[:4] == ["run", "processor", "family, model", "instructions"]
     assert rows == [
-        ["AMD EPYC, Zen 1", "23, 1", "AVX2", "native", "1", "cccc", "88.0"],
-        ["Intel Xeon", "6, 85", "AVX512", "native", "2", "bbbb", "90.0"],
-        ["AMD EPYC, Zen 1", "23, 1", "AVX2", "portable", "2", "aaaa", "89.3"],
+        ["quick", "Intel Xeon", "6, 85", "AVX512", "portable", "2", "dddd", "6.52"],
+        ["smoke", "AMD EPYC, Zen 1", "23, 1", "AVX2", "native", "1", "cccc", "88.00"],
+        ["smoke", "Intel Xeon", "6, 85", "AVX512", "native", "2", "bbbb", "90.00"],
+        ["smoke", "AMD EPYC, Zen 1", "23, 1", "AVX2", "portable", "2", "aaaaaaaa", "89.34"],
     ]
 
 

@@ -20,19 +20,24 @@ const exonNetworks = (() => {
     const { data, images, classes, dimensions } = content;
     const count = images * classes.length;
     return {
+      dimensions,
       decoder: content.decoder.map((place) => layer(data, place)),
       codes: new Float32Array(data, content.codes, count * dimensions),
       originals: new Uint8Array(data, content.originals, count * 3 * 32 * 32),
     };
   }
 
-  // A layer's weights: integers, each row with a scale of its own.
+  // A layer's weights: as they are, or integers, each row with a scale of its own.
   function layer(data, { shape, stride, scale, weight, bias }) {
     const rows = shape[0];
     const columns = shape.slice(1).reduce((product, size) => product * size, 1);
-    const scales = new Float32Array(data, scale, rows);
-    const integers = new Int16Array(data, weight, rows * columns);
-    const values = Float32Array.from(integers, (v, i) => v * scales[(i / columns) | 0]);
+    let values;
+    if (scale === undefined) values = new Float32Array(data, weight, rows * columns);
+    else {
+      const scales = new Float32Array(data, scale, rows);
+      const integers = new Int16Array(data, weight, rows * columns);
+      values = Float32Array.from(integers, (v, i) => v * scales[(i / columns) | 0]);
+    }
     return { shape, stride, weight: values, bias: new Float32Array(data, bias, rows) };
   }
 

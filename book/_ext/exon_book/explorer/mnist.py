@@ -44,6 +44,7 @@ def export(run: Path) -> dict[str, Any]:
     model = checkpoint.load_weights(experiment, run / "model.safetensors")
     stored = record.arrays(run)
     packing = Packing()
+    dense = [layer for layer in model.decoder.children() if isinstance(layer, nn.Linear)]
     z = (stored["z"][:POINTS].float() / CODE_UNIT).round().clamp(-32768, 32767).numpy().astype(np.int16)
     return {
         "beta": experiment.beta,
@@ -52,7 +53,7 @@ def export(run: Path) -> dict[str, Any]:
         "count": len(z),
         "codes": packing.add(z),
         "labels": packing.add(stored["labels"][:POINTS].numpy()),
-        "decoder": [packing.add_layer(layer) for layer in model.decoder.children() if isinstance(layer, nn.Linear)],
+        "decoder": [packing.add_layer(layer, exact=True) for layer in dense],
         "classifier": [packing.add_layer(layer) for layer in classifier_layers(model)],
         "data": packing.text(),
     }

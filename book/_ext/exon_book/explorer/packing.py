@@ -1,7 +1,7 @@
 """The files that the explorers load: scripts, since a page that is opened as a file may load nothing else.
 
 Each calls exonFiles.register(name, content). `data` in the content is a string of bytes in base64, and other numbers say where in
-it a tensor begins. Weights are 16-bit integers, each row of a weight matrix with its own scale (weight = integer * scale).
+it a tensor begins. Weights are float32, or 16-bit integers of which each row has its own scale (weight = integer * scale).
 """
 
 import base64
@@ -26,20 +26,21 @@ class Packing:
         self.content += bytes(-len(self.content) % 4)
         return place
 
-    def add_layer(self, layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> dict[str, Any]:
-        """Append a layer's weights; returns their shape, with the channels that come out first, and where they begin."""
+    def add_layer(self, layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, exact: bool = False) -> dict[str, Any]:
+        """Append a layer's weights; returns their shape, with the channels that come out first, and where they begin.
+
+        Args:
+            exact: as float32, twice as large; else as integers with scales.
+        """
         weight, stride = layer.weight.detach(), 1
         if isinstance(layer, nn.ConvTranspose2d):
             weight, stride = weight.transpose(0, 1), layer.stride[0]
         assert layer.bias is not None
+        place = {"shape": list(weight.shape), "stride": stride, "bias": self.add(layer.bias.detach().numpy())}
+        if exact:
+            return place | {"weight": self.add(weight.numpy())}
         scale, integers = quantize(weight)
-        return {
-            "shape": list(weight.shape),
-            "stride": stride,
-            "scale": self.add(scale),
-            "weight": self.add(integers),
-            "bias": self.add(layer.bias.detach().numpy()),
-        }
+        return place | {"scale": self.add(scale), "weight": self.add(integers)}
 
     def text(self) -> str:
         """All bytes in base64."""
