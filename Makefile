@@ -50,7 +50,7 @@ test: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/nbstripout --keep-id --verify notebooks/*.ipynb
-	$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadgroup -p no:benchmark
+	$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadgroup --no-loadscope-reorder -p no:benchmark
 
 mutants: .venv/installed
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable ".[mutants,test]"

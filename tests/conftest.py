@@ -33,11 +33,26 @@ MADE_ONCE = {"site", "smoke", "uninterrupted", "small"}
 """Fixtures that take long: their tests run in one worker, so that no second one makes them again."""
 
 
-@pytest.hookimpl(tryfirst=True)
+SLOW = {
+    "test_sweep",
+    "test_notebook",
+    "test_faults",
+    "test_second_device",
+    "test_explorer",
+    "test_browser",
+    "test_book",
+}
+"""Files whose tests come first, in random order among themselves: else one worker ends with them while the others wait."""
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
         for name in MADE_ONCE.intersection(item.fixturenames if isinstance(item, pytest.Function) else ()):
             item.add_marker(pytest.mark.xdist_group(name))
+    result = yield
+    items.sort(key=lambda item: item.path.stem not in SLOW)
+    return result
 
 
 @pytest.fixture(autouse=True)
