@@ -19,7 +19,7 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 RUNS = {run.folder.as_posix(): run for run in CHOSEN}
 SUMMARY = f"{ROOT.as_posix()}/summary/runs.csv"
-RECORDS = expand("{folder}/run.{kind}", folder=RUNS, kind=["json", "ipynb"])
+RECORDS = expand("{folder}/run.json", folder=RUNS)
 
 PYTHON = sys.executable
 
@@ -51,12 +51,11 @@ rule summary:
 
 
 # No input: a record stays valid when files get new dates, as in a fresh clone. `exon run` itself refuses a folder that
-# holds another experiment, and puts complete files in place of those before: Snakemake shall remove none (update), and a
-# run that another process has finished in the meantime stays.
+# holds another experiment, and puts complete files in place of those before, run.json last: Snakemake shall remove none
+# (update), and a run that another process has finished in the meantime stays.
 rule run:
     output:
         update("{folder}/run.json"),
-        update("{folder}/run.ipynb"),
     log:
         ".work/logs/{folder}.log",
     wildcard_constraints:
@@ -65,4 +64,4 @@ rule run:
         arguments=lambda wildcards: grid.arguments(RUNS[wildcards.folder]),
     threads: THREADS
     shell:
-        "test -e {output[0]:q} -a -e {output[1]:q} || OMP_NUM_THREADS={threads} {PYTHON:q} -m exon {params.arguments} > {log:q} 2>&1"
+        "test -e {output:q} || OMP_NUM_THREADS={threads} {PYTHON:q} -m exon {params.arguments} > {log:q} 2>&1"

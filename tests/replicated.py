@@ -29,7 +29,6 @@ def write(root, changed=lambda experiment, metrics: metrics, names=GRID, seeds=S
         content.pop("sha256", None)  # it is another record now
         content |= {"experiment": run.experiment.model_dump(mode="json"), "metrics": metrics}
         write_text(run.folder / "run.json", json.dumps(content))
-        write_text(run.folder / "run.ipynb", "")
     return runs
 
 

@@ -30,9 +30,10 @@ def skimage_negative_ssim(images, pairs, max_val=1.0):
     return (1 - np.mean(values)) / 2
 
 
-@pytest.mark.parametrize(("channels", "max_val"), [(1, 1.0), (3, 2.0)])
-def test_negative_ssim_equals_skimage_on_all_pairs(device, channels, max_val):
-    images = torch.tanh(2 * torch.randn(6, channels, 20, 20, generator=torch.Generator().manual_seed(0)))
+@pytest.mark.parametrize(("channels", "max_val", "contrast"), [(1, 1.0, 1.0), (3, 2.0, 0.1)])
+def test_negative_ssim_equals_skimage_on_all_pairs(device, channels, max_val, contrast):
+    noise = torch.randn(6, channels, 20, 20, generator=torch.Generator().manual_seed(0))
+    images = contrast * torch.tanh(2 * noise)
     pairs = [(a, b) for a in range(6) for b in range(6)]
     expected = skimage_negative_ssim(images.double().numpy(), pairs, max_val)
     assert metrics.negative_ssim(images.to(device), max_val) == pytest.approx(expected, abs=1e-4)
@@ -100,6 +101,12 @@ def test_center_error(device):
     labels = torch.arange(10)
     assert metrics.center_error_pct(p.means, labels, p) == 0
     assert metrics.center_error_pct(p.means.roll(1, 0), labels, p) == 100
+
+
+def test_the_nearest_center_is_so_in_standard_deviations():
+    """Near the second center, but many of its standard deviations away."""
+    p = prior.GaussianMixturePrior(torch.tensor([[0.0], [3.0]]), torch.tensor([[4.0], [0.04]]))
+    assert metrics.center_error_pct(torch.tensor([[2.0]]), torch.tensor([0]), p) == 0
 
 
 def test_center_error_of_the_prior_is_the_share_beyond_the_bisectors():
@@ -189,8 +196,8 @@ def test_a_component_of_fewer_than_two_codes_has_no_spread(device, codes, known)
 
 
 def test_a_geometric_ratio_has_the_interval_of_its_logarithms(device):
-    above = torch.tensor([2.0, 4.0, 8.0]).to(device)
-    ratio, low, high = metrics.geometric_ratio(above, torch.ones(3, device=device))
+    above, below = torch.tensor([2.0, 8.0, 32.0]).to(device), torch.tensor([1.0, 2.0, 4.0]).to(device)
+    ratio, low, high = metrics.geometric_ratio(above, below)
     assert ratio == pytest.approx(4)
     half = stats.t.ppf(0.975, 2) * math.log(2) / math.sqrt(3)
     assert (low, high) == pytest.approx((4 * math.exp(-half), 4 * math.exp(half)))

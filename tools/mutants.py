@@ -58,8 +58,8 @@ def mutants(source: str) -> Iterator[str]:
 def change(source: str, mutant: str) -> tuple[str, str]:
     """The lines that a mutant takes away, and those it puts in their place."""
     lines = list(difflib.ndiff(source.splitlines(), mutant.splitlines()))
-    taken, put = ([line[2:].strip() for line in lines if line.startswith(sign)] for sign in "-+")
-    return "\n".join(taken), "\n".join(put)
+    taken, put = ("\n".join(line[2:].strip() for line in lines if line.startswith(sign)).strip() for sign in "-+")
+    return taken, put
 
 
 def passes(path: Path, source: str, tests: list[str]) -> bool:

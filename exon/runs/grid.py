@@ -51,8 +51,8 @@ class Run:
 
     @property
     def done(self) -> bool:
-        """Whether the folder holds this run's record and executed notebook."""
-        return all((self.folder / name).exists() for name in ("run.json", "run.ipynb"))
+        """Whether the folder holds this run's record, which is written last; the executed notebook need not be kept."""
+        return (self.folder / "run.json").exists()
 
 
 @dataclass(frozen=True)

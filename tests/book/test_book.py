@@ -104,7 +104,8 @@ def test_every_stored_run_is_listed_with_its_files(site):
     assert listed == {path.relative_to("results") for folder in profiles for path in folder.glob("*/*/run.json")}
     for path in listed:
         assert (site / "records" / path).read_bytes() == (Path("results") / path).read_bytes()
-        assert (site / "records" / path).with_name("run.ipynb").is_file()
+        kept = Path("results", path).with_name("run.ipynb").is_file()
+        assert (site / "records" / path).with_name("run.ipynb").is_file() == kept
 
 
 def test_no_page_is_heavy(site):

@@ -85,3 +85,10 @@ def test_every_layer_starts_as_keras_starts_it():
         bound = (6 / fans) ** 0.5
         assert 0.98 * bound < layer.weight.abs().max() <= bound
         assert layer.bias.eq(0).all()
+
+
+def test_a_head_starts_as_a_layer_of_its_own():
+    encoder = networks.mnist_encoder(3, 5)
+    networks.initialise(encoder, torch.Generator().manual_seed(0))
+    bound = (6 / (128 + 5)) ** 0.5
+    assert 0.98 * bound < encoder[-1].linear.weight.abs().max() <= bound

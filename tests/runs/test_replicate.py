@@ -132,7 +132,7 @@ def test_a_second_call_goes_on_with_what_is_left(exon, root, no_training):
     assert "0 of 12 runs left." in printed
     assert "to do" not in printed
     missing = root / "cpu" / "ablation" / "v2_ce-false_kl-true_seed-32"
-    (missing / "run.ipynb").unlink()
+    (missing / "run.json").unlink()
     code, printed, _ = exon(*arguments)
     assert code == 0
     (line,) = [line for line in printed.splitlines() if "to do" in line]

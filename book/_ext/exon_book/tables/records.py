@@ -10,7 +10,7 @@ from sphinx.application import Sphinx
 
 from exon.errors import UserError
 from exon.runs import record
-from exon_book.lookup import RUNS_PAGE, anchor, logger
+from exon_book.lookup import RUNS_PAGE, anchor
 from exon_book.reading import RecordDirective
 from exon_book.tables import number, table
 
@@ -32,7 +32,7 @@ def _by_numbers(path: Path) -> list[str | float]:
 
 
 class Runs(RecordDirective):
-    """{runs} NOTEBOOK: a row for each run, with its scale and origin, its record, and its notebook: a page, or the file."""
+    """{runs} NOTEBOOK: a row for each run, with its scale and origin, its record, and its notebook if it is kept."""
 
     required_arguments = 1
 
@@ -49,9 +49,11 @@ class Runs(RecordDirective):
             row["ids"].append(anchor(run))
             place = run.relative_to(root).as_posix()
             files = f"../records/{place.removeprefix('results/')}"
-            page = f"../{place}/run.html" if f"{place}/run" in self.env.found_docs else f"{files}/run.ipynb"
             _link(first, run.name, f"{files}/run.json")
-            _link(last, "notebook", page)
+            if f"{place}/run" in self.env.found_docs:
+                _link(last, "notebook", f"../{place}/run.html")
+            elif (run / "run.ipynb").is_file():
+                _link(last, "notebook", f"{files}/run.ipynb")
         return [result]
 
 
@@ -110,5 +112,3 @@ def copy_records(app: Sphinx, exception: Exception | None) -> None:
         for name in FILES:
             if (run / name).is_file():
                 shutil.copyfile(run / name, target / name)
-            else:
-                logger.warning("there is no %s", (run / name).relative_to(root), location=RUNS_PAGE)
