@@ -81,6 +81,7 @@ class Experiment(BaseModel):
     lambda_beta: float = Field(0.0, ge=0, allow_inf_nan=False, description="penalty on a learned beta")
     lambda1: float = Field(6000.0, ge=0, allow_inf_nan=False, description="weight of the classification terms")
     kl_weight: float = Field(1.0, ge=0, allow_inf_nan=False, description="factor on both KL terms; 1 is the paper's")
+    use_elbo: bool = Field(True, description="off: the classifier alone is trained, without encoder, decoder and prior")
     use_cross_entropy: bool = True
     use_kl: bool = True
     use_sci: bool = True
@@ -128,6 +129,10 @@ class Experiment(BaseModel):
         if self.distance is not None and self.prior not in ("line", "one_hot"):
             raise ValueError(
                 f"distance = {self.distance} goes with the priors 'line' and 'one_hot', not {self.prior!r}"
+            )
+        if not self.use_elbo and (self.learn_beta or not self.use_cross_entropy):
+            raise ValueError(
+                "use_elbo = False trains the classifier alone, with use_cross_entropy = True and learn_beta = False"
             )
         if self.order is not None and sorted(self.order) != list(range(self.num_classes)):
             raise ValueError(f"order = {list(self.order)} must name each of the {self.num_classes} labels once")

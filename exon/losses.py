@@ -7,6 +7,7 @@ Sums run over the batch, as the authors write them.
 """
 
 import math
+from functools import reduce
 from typing import NamedTuple
 
 import torch
@@ -113,11 +114,13 @@ def ramp_up(epoch: int, rampup_epochs: int) -> float:
 
 
 class Terms(NamedTuple):
-    """The terms of one step, each (N,); N differs: 128 images in the first three, 32 labelled, 96 unlabelled."""
+    """The terms of one step, each (N,) or None where it is off; N differs: 128 images in the first three, 32 labelled, 96
+    unlabelled.
+    """
 
-    recon: Tensor
-    kl_label: Tensor
-    kl_latent: Tensor
+    recon: Tensor | None = None
+    kl_label: Tensor | None = None
+    kl_latent: Tensor | None = None
     cross_entropy: Tensor | None = None
     sci_labelled: Tensor | None = None
     sci_unlabelled: Tensor | None = None
@@ -126,11 +129,12 @@ class Terms(NamedTuple):
 def objective(terms: Terms, beta: float, lambda1: float, lambda2: float, kl_weight: float = 1.0) -> Float[Tensor, ""]:
     """sum recon + beta (kl_weight (sum kl_label + sum kl_latent) + sum ce) + lambda1 (sum ce + sum sci_l) + lambda2 sum sci_u.
 
-    A term that is None is absent: the ablation leaves out cross-entropy or SCI that way, and the KL with kl_weight = 0.
+    A term that is None is absent: the ablation leaves out cross-entropy or SCI that way, and the KL with kl_weight = 0. The
+    control that trains the classifier alone has none of the first three.
     kl_weight = 1 is the paper's objective; without the two SCI terms it is that of the paper's first two versions.
 
     Args:
-        terms: per-example terms.
+        terms: per-example terms, one of them at least.
         beta: the decoder's variance, > 0.
         lambda1, lambda2: weights of the labelled and of the unlabelled classification terms.
         kl_weight: factor on both KL terms.
@@ -138,13 +142,15 @@ def objective(terms: Terms, beta: float, lambda1: float, lambda2: float, kl_weig
     Returns:
         A scalar, the sum over the batch.
     """
-    total = terms.recon.sum()
-    if kl_weight:
-        total = total + beta * kl_weight * (terms.kl_label.sum() + terms.kl_latent.sum())
+    parts = []
+    if terms.recon is not None:
+        parts.append(terms.recon.sum())
+    if kl_weight and terms.kl_label is not None and terms.kl_latent is not None:
+        parts.append(beta * kl_weight * (terms.kl_label.sum() + terms.kl_latent.sum()))
     if terms.cross_entropy is not None:
-        total = total + (beta + lambda1) * terms.cross_entropy.sum()
+        parts.append((beta + lambda1) * terms.cross_entropy.sum())
     if terms.sci_labelled is not None:
-        total = total + lambda1 * terms.sci_labelled.sum()
+        parts.append(lambda1 * terms.sci_labelled.sum())
     if terms.sci_unlabelled is not None:
-        total = total + lambda2 * terms.sci_unlabelled.sum()
-    return total
+        parts.append(lambda2 * terms.sci_unlabelled.sum())
+    return reduce(torch.add, parts)

@@ -41,11 +41,25 @@ def encode_all(model: EXoN, images: Tensor, generator: torch.Generator, batch: i
     return {name: torch.cat(values) for name, values in parts.items()}
 
 
+@torch.no_grad()
+def classify_all(model: EXoN, images: Tensor, batch: int = 250) -> dict[str, Tensor]:
+    """`encode_all`'s log_weights (N, K) alone: all there is to say of a model that was trained without the ELBO."""
+    device = model.prior.means.device
+    with evaluating(model):
+        parts = [model.classify(data.to_float(chunk.to(device))) for chunk in images.split(batch)]
+    return {"log_weights": torch.cat(parts)}
+
+
 def summarize(encoded: dict[str, Tensor], labels: Int[Tensor, " n"]) -> dict[str, float]:
-    """test_error_pct (argmax of w), recon, kl_label, kl_latent and kl, their sum; means over the images, in nats."""
+    """test_error_pct (argmax of w); and, unless `encoded` is of the classifier alone, recon, kl_label, kl_latent and kl,
+    their sum; means over the images, in nats.
+    """
     wrong = encoded["log_weights"].argmax(1).cpu() != labels.cpu()
-    means = {name: encoded[name].cpu().double().mean().item() for name in ("recon", "kl_label", "kl_latent")}
-    return {"test_error_pct": 100 * wrong.double().mean().item(), **means, "kl": means["kl_label"] + means["kl_latent"]}
+    numbers = {"test_error_pct": 100 * wrong.double().mean().item()}
+    if "recon" in encoded:
+        numbers |= {name: encoded[name].cpu().double().mean().item() for name in ("recon", "kl_label", "kl_latent")}
+        numbers["kl"] = numbers["kl_label"] + numbers["kl_latent"]
+    return numbers
 
 
 def center_error_pct(z: Float[Tensor, "n d"], labels: Int[Tensor, " n"], prior: GaussianMixturePrior) -> float:

@@ -89,18 +89,22 @@ def fit(experiment: Experiment, dataset: data.Dataset, checkpoint_path: Path | N
         for epoch in range(len(state.history), experiment.epochs):
             start = time.perf_counter()
             row = train_epoch(experiment, step, images, optimizers, state.beta, epoch)
-            row |= evaluate(model, dataset, chosen, derive_seed(experiment.seed, f"evaluation {epoch}"))
+            row |= evaluate(experiment, model, dataset, chosen, derive_seed(experiment.seed, f"evaluation {epoch}"))
             row["seconds"] = time.perf_counter() - start
-            state.beta = next_beta(experiment, row["train_recon"], images.unlabelled[0].numel())
+            state.beta = next_beta(experiment, row, images.unlabelled[0].numel())
             state.history.append(row)
             if checkpoint_path is not None:
                 checkpoint.save(state, experiment, checkpoint_path)
     return Fitted(model, state.history, chosen, state.beta, state.origin)
 
 
-def next_beta(experiment: Experiment, recon: float, pixels: int) -> float:
-    """beta of the next epoch: the experiment's own, or if it is learned the mean squared error per pixel + lambda_beta."""
-    return 2 * recon / pixels + experiment.lambda_beta if experiment.learn_beta else experiment.beta
+def next_beta(experiment: Experiment, row: dict[str, float], pixels: int) -> float:
+    """beta of the next epoch: the experiment's own, or if it is learned the mean squared error per pixel + lambda_beta.
+
+    Args:
+        row: of the epoch that is over, in the history.
+    """
+    return 2 * row["train_recon"] / pixels + experiment.lambda_beta if experiment.learn_beta else experiment.beta
 
 
 def effective_kl_weight(experiment: Experiment) -> float:
@@ -120,7 +124,8 @@ def make_step(
     """The training step as a function of the indices of its labelled and unlabelled images, beta and lambda2.
 
     Four classifier passes, each normalised by its own batch: clean images, augmented labelled, mixed labelled, mixed
-    unlabelled; a fifth, without gradient, makes the pseudo-labels. Terms that are switched off are not computed.
+    unlabelled; a fifth, without gradient, makes the pseudo-labels. Terms that are switched off are not computed. Without
+    the ELBO the clean images pass without gradient: they keep the moving averages what they are in the other runs.
     """
     augmentation = augment.AUGMENTATIONS[experiment.dataset]
     device_type = images.labelled.device.type
@@ -140,8 +145,15 @@ def make_step(
         x_labelled, targets = data.to_float(images.labelled[labelled]), images.targets[labelled]
         x_unlabelled = data.to_float(images.unlabelled[unlabelled])
         x = torch.cat([x_labelled, x_unlabelled])
-        output = run(model, x)
-        cross_entropy = sci_labelled = sci_unlabelled = None
+        recon = kl_label = kl_latent = cross_entropy = sci_labelled = sci_unlabelled = None
+        if experiment.use_elbo:
+            output = run(model, x)
+            recon = losses.reconstruction(x, output.x_hat)
+            kl_label = losses.kl_label(output.log_weights)
+            kl_latent = losses.kl_latent(output.log_weights, output.mean, output.log_variance, model.prior)
+        else:
+            with torch.no_grad():
+                run(model.classify, x)
         if experiment.use_cross_entropy:
             augmented = augmentation(x_labelled)
             cross_entropy = losses.cross_entropy(run(model.classify, augmented), targets)
@@ -150,14 +162,7 @@ def make_step(
         if experiment.use_sci:
             augmented = augmentation(x_unlabelled)
             sci_unlabelled = sci(augmented, run(model.classifier.pseudo_label, augmented), UNLABELLED_MIX)
-        terms = losses.Terms(
-            losses.reconstruction(x, output.x_hat),
-            losses.kl_label(output.log_weights),
-            losses.kl_latent(output.log_weights, output.mean, output.log_variance, model.prior),
-            cross_entropy,
-            sci_labelled,
-            sci_unlabelled,
-        )
+        terms = losses.Terms(recon, kl_label, kl_latent, cross_entropy, sci_labelled, sci_unlabelled)
         loss = losses.objective(terms, beta, experiment.lambda1, lambda2, kl_weight)
         for optimizer in optimizers:
             optimizer.zero_grad()
@@ -280,8 +285,10 @@ def progress(items: Iterable[T], total: int, description: str) -> Iterator[T]:
                 file.close()
 
 
-def evaluate(model: EXoN, dataset: data.Dataset, chosen: data.Split, seed: int) -> dict[str, float]:
-    """Error and ELBO terms on the validation and the test images, with noise of its own generator."""
+def evaluate(
+    experiment: Experiment, model: EXoN, dataset: data.Dataset, chosen: data.Split, seed: int
+) -> dict[str, float]:
+    """Error and, if the ELBO is on, its terms on the validation and the test images, with noise of its own generator."""
     generator = torch.Generator(model.prior.means.device).manual_seed(seed)
     parts = {
         "validation": (dataset.train_images[chosen.validation], dataset.train_labels[chosen.validation]),
@@ -289,6 +296,11 @@ def evaluate(model: EXoN, dataset: data.Dataset, chosen: data.Split, seed: int) 
     }
     row: dict[str, float] = {}
     for name, (images, labels) in parts.items():
-        summary = metrics.summarize(metrics.encode_all(model, images, generator), labels)
+        summary = metrics.summarize(
+            metrics.encode_all(model, images, generator)
+            if experiment.use_elbo
+            else metrics.classify_all(model, images),
+            labels,
+        )
         row |= {f"{name}_{key.removeprefix('test_')}": value for key, value in summary.items()}
     return row

@@ -67,6 +67,13 @@ def test_a_setting_beats_its_profile_and_none_leaves_it():
             "cannot take: give sizes that leave two or more.",
         ),
         ({"prior": "line"}, "prior = 'line' needs a distance and two classes."),
+        *(
+            (
+                {"use_elbo": False, **settings},
+                "use_elbo = False trains the classifier alone, with use_cross_entropy = True and learn_beta = False.",
+            )
+            for settings in ({"use_cross_entropy": False}, {"learn_beta": True})
+        ),
         ({"order": [0, 1]}, "order = [0, 1] must name each of the 10 labels once."),
         ({"distance": 3.0}, "distance = 3.0 goes with the priors 'line' and 'one_hot', not 'circle'."),
     ],

@@ -135,3 +135,7 @@ def test_objective_is_the_sum_written_in_the_method(device):
     torch.testing.assert_close(
         losses.objective(bound, beta, lambda1, lambda2, kl_weight=3.0), recon + 3 * beta * (kl_y + kl_z)
     )
+    alone = terms._replace(recon=None, kl_label=None, kl_latent=None)
+    torch.testing.assert_close(
+        losses.objective(alone, beta, lambda1, lambda2), (beta + lambda1) * ce + lambda1 * sci_l + lambda2 * sci_u
+    )

@@ -72,6 +72,7 @@ def test_no_metric_keeps_a_graph(sample):
 
     with torch.autograd.graph.saved_tensors_hooks(kept, kept):
         encoded = metrics.encode_all(built, sample.test_images, torch.Generator().manual_seed(0))
+        metrics.classify_all(built, sample.test_images)
         metrics.predicted_class(built, encoded["z"])
         metrics.negative_ssim(torch.rand(2, 1, 12, 12, requires_grad=True))
 
@@ -93,7 +94,17 @@ def test_summary_means_are_exact_for_a_partial_last_batch(device, sample):
 def test_encoding_leaves_the_mode_as_it_was(sample):
     built = model.build("mnist", prior.circle(), 0.25).train()
     metrics.encode_all(built, sample.test_images, torch.Generator().manual_seed(0))
+    metrics.classify_all(built, sample.test_images)
     assert built.training
+
+
+def test_the_classifier_alone_says_what_it_says_in_the_whole_model(device, sample):
+    built = model.build("mnist", prior.circle(), 0.25).to(device)
+    encoded = metrics.encode_all(built, sample.test_images, torch.Generator(device).manual_seed(0))
+    alone = metrics.classify_all(built, sample.test_images, batch=30)
+    torch.testing.assert_close(alone["log_weights"].cpu(), encoded["log_weights"].cpu())
+    whole, part = (metrics.summarize(each, sample.test_labels) for each in (encoded, alone))
+    assert part == {"test_error_pct": whole["test_error_pct"]}
 
 
 def test_center_error(device):

@@ -132,11 +132,14 @@ def test_labels_of_unlabelled_images_never_reach_the_trainer(fitted, tiny, sampl
     assert not any(tensor.shape == sample.train_labels.shape for tensor in vars(images[0]).values())
 
 
+BOUND = {"recon", "kl_label", "kl_latent"}
 SWITCHES = [
     ({"use_cross_entropy": False}, {"cross_entropy", "sci_labelled"}),
     ({"use_sci": False}, {"sci_labelled", "sci_unlabelled"}),
     ({"use_cross_entropy": False, "use_sci": False}, {"cross_entropy", "sci_labelled", "sci_unlabelled"}),
     ({"use_kl": False}, set()),
+    ({"use_elbo": False}, BOUND),
+    ({"use_elbo": False, "use_sci": False}, {*BOUND, "sci_labelled", "sci_unlabelled"}),
 ]
 
 
@@ -145,6 +148,37 @@ def test_switches_remove_their_terms(sample, switch, absent):
     (row,) = train.fit(Experiment.create(**{**TINY, "epochs": 1}, **switch), sample).history
     present = {name.removeprefix("train_") for name in row if name.startswith("train_")}
     assert present == set(losses.Terms._fields) - absent
+
+
+def test_the_classifier_alone_leaves_the_other_networks_as_they_were(sample):
+    before, after, _ = one_step(Experiment.create(**TINY, use_elbo=False), sample)
+    for name, w in before.named_parameters():
+        assert torch.equal(w, after.get_parameter(name)) != name.startswith("classifier"), name
+    full, _, _ = one_step(Experiment.create(**TINY), sample)
+    assert all(map(torch.equal, before.state_dict().values(), full.state_dict().values()))
+
+
+def test_clean_images_reach_the_moving_averages_of_the_classifier_alone_without_a_gradient(sample, monkeypatch):
+    """As in the full model, the clean images pass first, and normalisation sees as many batches."""
+    counts, enabled = [], []
+    classify = train.EXoN.classify
+
+    def watched(model, x):
+        enabled.append(torch.is_grad_enabled())
+        return classify(model, x)
+
+    monkeypatch.setattr(train.EXoN, "classify", watched)
+    for switch in ({}, {"use_elbo": False}):
+        _, after, _ = one_step(Experiment.create(**TINY, **switch), sample)
+        counts.append([int(n) for name, n in after.named_buffers() if name.endswith("tracked")])
+    assert counts[0] == counts[1]
+    assert enabled == [True] * 4 + [False] + [True] * 3
+
+
+def test_the_history_of_the_classifier_alone_holds_nothing_of_the_other_networks(sample):
+    (row,) = train.fit(Experiment.create(**{**TINY, "epochs": 1}, use_elbo=False), sample).history
+    assert {"validation_error_pct", "test_error_pct", "train_cross_entropy"} <= row.keys()
+    assert not [name for name in row if "recon" in name or "kl" in name]
 
 
 def one_step(experiment, sample):

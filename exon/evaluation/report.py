@@ -9,6 +9,22 @@ from exon.experiment import Experiment, derive_seed
 from exon.train import Fitted
 
 
+def of_classifier(fitted: Fitted, dataset: data.Dataset, encoded: dict[str, Tensor]) -> dict[str, float]:
+    """What the classifier says of the test images, which needs neither encoder nor decoder.
+
+    Args:
+        encoded: what `exon.metrics.encode_all` or `exon.metrics.classify_all` returns for them.
+
+    Returns:
+        name -> value: those of `exon.metrics.summarize`, validation_error_pct, and label_uncertainty_pct, the mean of 1 - w_y.
+    """
+    return {
+        **metrics.summarize(encoded, dataset.test_labels),
+        "validation_error_pct": fitted.history[-1]["validation_error_pct"],
+        "label_uncertainty_pct": latent.label_uncertainty_pct(encoded["log_weights"], dataset.test_labels),
+    }
+
+
 def of_codes(fitted: Fitted, dataset: data.Dataset, encoded: dict[str, Tensor]) -> dict[str, float]:
     """What the test images and their codes say: error and ELBO terms, centers, neighbours, subspace.
 
@@ -18,14 +34,13 @@ def of_codes(fitted: Fitted, dataset: data.Dataset, encoded: dict[str, Tensor]) 
         encoded: what `exon.metrics.encode_all` returns for them.
 
     Returns:
-        name -> value: those of `exon.metrics.summarize` and `exon.evaluation.latent.summarize`, validation_error_pct,
-        center_error_pct, purity_pct, v_nat (the mean over classes and dimensions) and cardinality_mean.
+        name -> value: those of `of_classifier` and `exon.evaluation.latent.summarize`, center_error_pct, purity_pct, v_nat
+        (the mean over classes and dimensions) and cardinality_mean.
     """
     labels, prior = dataset.test_labels, fitted.model.prior
     v_nat = explain.v_nat(encoded["log_variance"], labels.to(prior.means.device), prior).cpu()
     return {
-        **metrics.summarize(encoded, labels),
-        "validation_error_pct": fitted.history[-1]["validation_error_pct"],
+        **of_classifier(fitted, dataset, encoded),
         "center_error_pct": metrics.center_error_pct(encoded["z"], labels, prior),
         "purity_pct": metrics.purity_pct(encoded["z"], labels),
         "v_nat": v_nat.mean().item(),

@@ -182,7 +182,7 @@ def recall_training(run: Path) -> None:
     state = checkpoint.State(
         model,
         train.make_optimizers(experiment, model),
-        train.next_beta(experiment, history[-1]["train_recon"], pixels),
+        train.next_beta(experiment, history[-1], pixels),
         history,
         origin=training_provenance(content),
     )

@@ -20,6 +20,14 @@ def test_what_codes_say_is_named_and_measured_on_the_test_images(fitted, sample)
     assert {"placement_error_pct", "label_uncertainty_pct", "active_units", "purity_pct"} <= numbers.keys()
 
 
+def test_a_classifier_alone_is_reported_without_the_other_networks(fitted, sample):
+    alone = metrics.classify_all(fitted.model, sample.test_images)
+    encoded = metrics.encode_all(fitted.model, sample.test_images, torch.Generator().manual_seed(0))
+    numbers = report.of_classifier(fitted, sample, alone)
+    assert numbers.keys() == {"test_error_pct", "validation_error_pct", "label_uncertainty_pct"}
+    assert numbers.items() <= report.of_codes(fitted, sample, encoded).items()
+
+
 def test_draws_are_those_of_the_seed_and_the_generator(fitted, sample):
     experiment = Experiment.create(profile="smoke")
     numbers = report.of_draws(experiment, fitted, sample, torch.Generator().manual_seed(1))
