@@ -288,7 +288,11 @@ def progress(items: Iterable[T], total: int, description: str) -> Iterator[T]:
 def evaluate(
     experiment: Experiment, model: EXoN, dataset: data.Dataset, chosen: data.Split, seed: int
 ) -> dict[str, float]:
-    """Error and, if the ELBO is on, its terms on the validation and the test images, with noise of its own generator."""
+    """Error and, if the ELBO is on, its terms on the validation and the test images, with noise of its own generator.
+
+    test_center_distance_k is how far the mean of component k over the test images of label k lies from its center, in
+    standard deviations of the prior (`exon.metrics.component_spread`).
+    """
     generator = torch.Generator(model.prior.means.device).manual_seed(seed)
     parts = {
         "validation": (dataset.train_images[chosen.validation], dataset.train_labels[chosen.validation]),
@@ -296,11 +300,13 @@ def evaluate(
     }
     row: dict[str, float] = {}
     for name, (images, labels) in parts.items():
-        summary = metrics.summarize(
-            metrics.encode_all(model, images, generator)
-            if experiment.use_elbo
-            else metrics.classify_all(model, images),
-            labels,
+        encoded = (
+            metrics.encode_all(model, images, generator) if experiment.use_elbo else metrics.classify_all(model, images)
         )
+        summary = metrics.summarize(encoded, labels)
         row |= {f"{name}_{key.removeprefix('test_')}": value for key, value in summary.items()}
+    if experiment.use_elbo:
+        own = encoded["mean"][torch.arange(len(labels)), labels.to(encoded["mean"].device)]
+        distances, _ = metrics.component_spread(own, labels.to(own.device), model.prior)
+        row |= {f"test_center_distance_{k}": distance for k, distance in enumerate(distances.tolist())}
     return row

@@ -175,6 +175,15 @@ def test_clean_images_reach_the_moving_averages_of_the_classifier_alone_without_
     assert enabled == [True] * 4 + [False] + [True] * 3
 
 
+def test_the_history_says_how_far_each_component_is_from_its_center(fitted, sample):
+    prior = fitted.model.prior
+    mean = metrics.encode_all(fitted.model, sample.test_images, torch.Generator().manual_seed(0))["mean"]
+    for k in range(10):
+        shift = mean[sample.test_labels == k, k].mean(0) - prior.means[k]
+        expected = (shift.square() / prior.variances[k]).mean().sqrt().item()
+        assert fitted.history[-1][f"test_center_distance_{k}"] == pytest.approx(expected, rel=1e-4)
+
+
 def test_the_history_of_the_classifier_alone_holds_nothing_of_the_other_networks(sample):
     (row,) = train.fit(Experiment.create(**{**TINY, "epochs": 1}, use_elbo=False), sample).history
     assert {"validation_error_pct", "test_error_pct", "train_cross_entropy"} <= row.keys()
