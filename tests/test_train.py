@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import TINY
 
-from exon import data, devices, losses, train
+from exon import data, devices, losses, metrics, train
 from exon.data import augment
 from exon.errors import UserError
 from exon.experiment import Experiment
