@@ -117,6 +117,11 @@ def test_select_classes_renumbers(sample):
         pair.source = "elsewhere"
 
 
+def test_all_classes_may_be_selected_in_another_order(sample):
+    reversed_ = data.select_classes(sample, range(9, -1, -1))
+    assert torch.equal(reversed_.train_labels, 9 - sample.train_labels)
+
+
 @pytest.mark.parametrize("classes", [[1], [1, 1], [0, 10], [-1, 2]])
 def test_select_classes_names_what_it_refuses(sample, classes):
     with pytest.raises(UserError, match=r"classes = \[.* different labels of 0\.\.9\."):
