@@ -32,10 +32,10 @@ def files(root: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         raise UserError(f"no run of the grid {GRIDS!r} with its weights is finished.")
     entries = []
     for run, experiment in sorted(chosen.items(), key=lambda item: (item[1].beta, item[1].seed)):
-        beside = [other for other, e in chosen.items() if e.beta == experiment.beta]
-        entry = {"file": f"mnist-{run.name}", "beta": experiment.beta, "seed": experiment.seed}
-        entries.append({**entry, "median": run == median_run(beside), **readings(run)})
-        yield entry["file"], export(run)
+        name, beta = f"mnist-{run.name}", experiment.beta
+        median = median_run([other for other, e in chosen.items() if e.beta == beta])
+        entries.append({"file": name, "beta": beta, "seed": experiment.seed, "median": run == median, **readings(run)})
+        yield name, export(run)
     prior = experiment.build_prior()
     radius = 2 * prior.variances[0, 0].sqrt().item()
     yield "mnist", {"centers": prior.means.tolist(), "radius": radius, "runs": entries}
