@@ -61,7 +61,7 @@ const exonRuns = (() => {
         list.replaceChildren(...there.map(label));
         list.disabled = there.length === 1;
         root.querySelector('[data-part="reason"]').textContent =
-          there.length === 1 ? "the only one with stored weights at this β" : "";
+          there.length === 1 ? "no other seed's weights are stored" : "";
       }
       list.value = seed;
     }
