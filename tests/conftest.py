@@ -39,6 +39,7 @@ SLOW = {
     "test_faults",
     "test_second_device",
     "test_explorer",
+    "test_explorer_controls",
     "test_browser",
     "test_book",
 }

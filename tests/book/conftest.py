@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
@@ -122,11 +123,22 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="session")
-def address(site):
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+def serve():
+    """Start a server of a folder; returns its address."""
+    with ExitStack() as servers:
+
+        def start(folder):
+            server = servers.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))))
+            servers.callback(server.shutdown)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            return f"http://127.0.0.1:{server.server_port}/"
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def address(site, serve):
+    return serve(site)
 
 
 @pytest.fixture(scope="session")
@@ -144,11 +156,11 @@ def home(request, site, address):
 
 
 @pytest.fixture
-def visit(browser, address):
+def open_page(browser):
     """Open a page; returns it with its console errors and the requests that left the site."""
     contexts = []
 
-    def open_page(path, width=1280, scheme="light", base=address):
+    def open_page(path, base, width=1280, scheme="light"):
         context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
         )
@@ -165,3 +177,9 @@ def visit(browser, address):
     yield open_page
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def visit(open_page, address):
+    """`open_page` of the book, from a server if nothing else is said."""
+    return lambda path, width=1280, scheme="light", base=address: open_page(path, base, width, scheme)

@@ -353,7 +353,7 @@ def test_a_function_that_is_not_there_is_a_warning(small_book):
 def test_an_explorer_without_its_runs_is_a_warning(small_book, monkeypatch):
     monkeypatch.setattr(explorer, "PAGES", {"index": explorer.mnist.files, "nowhere": explorer.cifar10.files})
     _, warnings = small_book("Text", kl_at={1: 7.0})
-    assert "index.md: WARNING: the explorer cannot start: no run of the grid 'beta' with its weights" in warnings
+    assert "index.md: WARNING: the explorer cannot start: no run of the grid 'beta beta_seeds' with" in warnings
     assert warnings.count("WARNING") == 1
 
 

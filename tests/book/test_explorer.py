@@ -13,9 +13,7 @@ from exon.runs import checkpoint, record
 RUN = Path("results/cpu/mnist/beta-1_seed-1")
 IN_BROWSER = """async ([name, points]) => {
     const { runs } = await exonFiles.load("mnist");
-    const ones = runs.filter(({ beta }) => beta === 1);
-    const contents = await Promise.all(ones.map(({ file }) => exonFiles.load(file, exonNetworks.mnist)));
-    const run = contents.find((content) => content.run === name);
+    const run = await exonFiles.load(runs.find((entry) => entry.run === name).file, exonNetworks.mnist);
     const images = points.map((z) => exonNetworks.decode(run, z));
     return {
         images: images.map((image) => [...image]),
@@ -105,6 +103,7 @@ def test_the_mouse_moves_the_point(explorer):
 def test_the_slider_changes_the_run(explorer):
     betas = explorer.evaluate("async () => (await exonFiles.load('mnist')).runs.map((entry) => entry.beta)")
     assert betas == sorted(betas)
+    betas = sorted(set(betas))
     image = "() => document.querySelector('[data-part=image]').toDataURL()"
     first = explorer.evaluate(image)
     explorer.locator("[data-part=beta]").fill(str(len(betas) - 1))
@@ -113,6 +112,13 @@ def test_the_slider_changes_the_run(explorer):
     )
     assert explorer.inner_text("[data-part=value]") == f"{betas[-1]:g}"
     assert explorer.evaluate(image) != first
+
+
+def test_the_run_that_is_shown_leads_to_its_record(explorer):
+    name = explorer.inner_text("[data-part=origin]")
+    explorer.click("[data-part=origin]")
+    explorer.wait_for_selector("table.runs tr:target")
+    assert name.endswith(f"mnist/{explorer.inner_text('table.runs tr:target td:first-child')}")
 
 
 def test_play_walks_from_center_to_center(explorer):
@@ -183,12 +189,12 @@ def test_an_explorer_that_could_not_start_can_be_tried_again(browser, home, page
 
 def test_a_run_that_could_not_be_loaded_can_be_tried_again(explorer):
     """Until it is loaded the slider says which run is shown."""
-    file = data_file("mnist-beta-50")
+    file = re.compile(r"(?<!_static)/explorer/mnist-beta-50_seed-\d\.js$")
     explorer.route(file, lambda route: route.fulfill(content_type="text/javascript", body="// damaged"))
     slider = explorer.locator("[data-part=beta]")
     last = slider.get_attribute("max")
     slider.fill(last)
-    explorer.wait_for_selector("text=The file explorer/mnist-beta-50.js is damaged.")
+    explorer.wait_for_selector("text=/The file explorer.mnist-beta-50_seed-\\d.js is damaged/")
     assert explorer.inner_text("[data-part=value]") == "1"
     assert slider.input_value() != last
     explorer.unroute(file)
@@ -244,7 +250,7 @@ def test_a_slider_moves_one_dimension(sheet):
     slider.focus()
     sheet.keyboard.press("End")
     top = record.arrays(CIFAR10_RUN)["v_nat"][0].argmax().item()
-    assert f"dimension {top} at 4.00" in sheet.inner_text("[data-part=status]")
+    assert f", dimension {top} at 4.00: mean" in sheet.inner_text("[data-part=status]")
     assert change(sheet) > 0
 
 

@@ -1,5 +1,6 @@
 """Finding the records that a page speaks of, and noting them as what the page depends on."""
 
+import statistics
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,17 @@ def finished(names: str, root: Path) -> list[Path]:
 def unfinished(names: str, root: Path) -> list[str]:
     """The names of the runs of some grids that have no record."""
     return [run.name for run in declared(names) if not (root / run.folder / "run.json").is_file()]
+
+
+def median_run(runs: list[Path]) -> Path:
+    """The run whose validation error is the median of all; the lower of the two in the middle, and of equals the lowest seed.
+
+    Raises:
+        UserError: a record has no validation error.
+    """
+    errors = {run: value_of(record.read(run), "validation_error_pct") for run in runs}
+    median = statistics.median_low(errors.values())
+    return min((run for run in runs if errors[run] == median), key=lambda run: record.experiment_of(run).seed)
 
 
 def _grids(names: str) -> list[str]:

@@ -1,8 +1,10 @@
-// The page "Explore 256 dimensions": a test image's code, moved along the dimensions that its class uses most.
+// The page "Explore 256 dimensions": a test image's code, moved inside or outside the activated latent subspace of its class.
 
 (() => {
   const REACH = 4; // sliders run over [-REACH, REACH]
   const NOISE = 2; // noise is uniform in [-NOISE, NOISE]
+  const LARGEST = 3; // sliders for so many dimensions with the largest V-nat,
+  const LEAST = 2; // and for so many that the threshold just lets in
   const root = document.getElementById("explorer-cifar10");
   const part = (name) => root.querySelector(`[data-part="${name}"]`);
   let manifest;
@@ -10,7 +12,12 @@
   let image = 0; // of its class
   let code; // of the image as it was encoded
   let decoded; // that code
+  let active; // the activated dimensions
+  let noise; // on all dimensions, if there is any
+  let inside; // whether it is added to the activated dimensions, or to all others
+  const set = new Map(); // dimension -> the coordinate that its slider has given it
   let z; // the code as it has been moved
+  let moved; // that code, decoded
 
   exonFiles.attempt(root, start);
 
@@ -20,70 +27,132 @@
       return exonNetworks.cifar10(content);
     });
     manifest.classes.forEach((name, label) => part("class").add(new Option(name, label)));
-    part("class").addEventListener("input", () => {
-      image = 0;
-      choose();
-    });
-    part("next").addEventListener("click", () => {
-      image = (image + 1) % manifest.images;
-      choose();
-    });
+    part("class").addEventListener("input", () => choose(0));
+    part("next").addEventListener("click", () => choose((image + 1) % manifest.images));
     part("inside").addEventListener("click", () => shake(true));
     part("outside").addEventListener("click", () => shake(false));
     part("reset").addEventListener("click", reset);
-    part("origin").textContent = `results/${manifest.run}`;
-    part("controls").disabled = false;
-    choose();
+    part("threshold").addEventListener("input", () => {
+      narrow();
+      link();
+    });
+    exonReadings.show(root, manifest);
+    root.querySelectorAll("fieldset").forEach((controls) => controls.disabled = false);
+    open(exonFragment.read());
+    exonFragment.follow("class", open);
     root.dataset.ready = "true";
   }
 
-  // Take the code of the chosen image, and the sliders of its class.
-  function choose() {
-    const label = Number(part("class").value);
-    const index = label * manifest.images + image;
+  // The view that an address asks for; what it leaves out or misnames is as it was.
+  function open(view) {
+    const label = manifest.classes.indexOf(view.class);
+    if (label >= 0) part("class").value = label;
+    if (Number(view.threshold)) part("threshold").value = view.threshold;
+    const number = Number(view.image) - 1;
+    show(number in [...Array(manifest.images).keys()] ? number : 0);
+  }
+
+  function choose(number) {
+    show(number);
+    link();
+  }
+
+  function link() {
+    exonFragment.write({ class: className(), image: image + 1, threshold: threshold() });
+  }
+
+  // Take the code of an image of the chosen class.
+  function show(number) {
+    image = number;
+    const index = label() * manifest.images + image;
     code = run.codes.slice(index * manifest.dimensions, (index + 1) * manifest.dimensions);
     decoded = exonNetworks.decodeImage(run.decoder, code);
+    z = undefined;
     paint("original", run.originals.subarray(index * 3072, (index + 1) * 3072), (v) => v);
     paint("decoded", decoded, toByte);
-    const sliders = part("sliders");
-    sliders.replaceChildren();
-    for (const dimension of manifest.top[label]) {
-      const slider = document.createElement("input");
-      Object.assign(slider, { type: "range", min: -REACH, max: REACH, step: 0.05 });
-      slider.dataset.dimension = dimension;
-      slider.addEventListener("input", () => {
-        z[dimension] = slider.valueAsNumber;
-        move(`dimension ${dimension} at ${slider.valueAsNumber.toFixed(2)}`);
-      });
-      const line = document.createElement("label");
-      line.append(`dimension ${dimension} `, slider);
-      sliders.append(line);
-    }
-    reset();
+    set.clear();
+    noise = undefined;
+    narrow();
+  }
+
+  // Find the activated dimensions, which the noise and the sliders then follow.
+  function narrow() {
+    const vNat = run.vNat[label()];
+    active = exonSubspace.activated(vNat, threshold());
+    exonSubspace.draw(part("curve"), vNat, threshold());
+    const counts = run.vNat.map((row) => exonSubspace.activated(row, threshold()).length);
+    const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length;
+    part("value").textContent = threshold().toFixed(2);
+    part("count").textContent = `${className()}: ${active.length} of ${manifest.dimensions} dimensions activated; mean over the classes ${mean.toFixed(1)}`;
+    const dimensions = [...new Set([...active.slice(0, LARGEST), ...active.slice(-LEAST)])];
+    for (const dimension of set.keys()) if (!dimensions.includes(dimension)) set.delete(dimension);
+    const lines = dimensions.map((dimension) => line(dimension, vNat[dimension]));
+    part("sliders").replaceChildren(...lines);
+    move();
+  }
+
+  function line(dimension, vNat) {
+    const slider = document.createElement("input");
+    Object.assign(slider, { type: "range", min: -REACH, max: REACH, step: 0.05 });
+    slider.dataset.dimension = dimension;
+    slider.addEventListener("input", () => {
+      set.delete(dimension); // so that it comes last
+      set.set(dimension, Math.fround(slider.valueAsNumber));
+      move();
+    });
+    const made = document.createElement("label");
+    made.append(`dimension ${dimension}, V-nat ${vNat.toFixed(2)} `, slider);
+    return made;
   }
 
   function reset() {
-    z = code.slice();
-    show("as it was encoded", decoded);
+    set.clear();
+    noise = undefined;
+    move();
   }
 
-  // The image's own code with fresh noise inside the activated latent subspace of its class, or outside of it.
-  function shake(inside) {
-    const active = new Set(manifest.active[part("class").value]);
-    const count = inside ? active.size : manifest.dimensions - active.size;
-    z = code.map((v, j) => (active.has(j) === inside ? v + NOISE * (2 * Math.random() - 1) : v));
-    move(`noise on the ${count} dimensions ${inside ? "inside" : "outside"} the activated subspace`);
+  function shake(within) {
+    set.clear();
+    inside = within;
+    noise = code.map(() => NOISE * (2 * Math.random() - 1));
+    move();
   }
 
-  function move(what) {
-    show(what, exonNetworks.decodeImage(run.decoder, z));
-  }
-
-  function show(what, moved) {
+  // Show the code as it is moved now; what has not changed is not decoded again.
+  function move() {
+    const within = new Set(active);
+    const next = code.map((v, j) => set.get(j) ?? (noise && within.has(j) === inside ? v + noise[j] : v));
+    if (!same(next, z)) {
+      z = next;
+      moved = same(z, code) ? decoded : exonNetworks.decodeImage(run.decoder, z);
+      paint("moved", moved, toByte);
+    }
     for (const slider of part("sliders").querySelectorAll("input")) slider.value = z[slider.dataset.dimension];
-    paint("moved", moved, toByte);
     const change = moved.reduce((sum, v, i) => sum + (v - decoded[i]) ** 2, 0) / moved.length;
-    part("status").textContent = `${manifest.classes[part("class").value]}, ${what}: mean squared change of a pixel ${change.toFixed(4)}`;
+    part("status").textContent = `${className()}, ${what()}: mean squared change of a pixel ${change.toFixed(4)}`;
+  }
+
+  function what() {
+    const count = inside ? active.length : manifest.dimensions - active.length;
+    const changes = noise ? [`noise on ${count} dimensions ${inside ? "inside" : "outside"} the subspace`] : [];
+    for (const [dimension, value] of [...set].slice(-1)) changes.push(`dimension ${dimension} at ${value.toFixed(2)}`);
+    return changes.join(", ") || "as it was encoded";
+  }
+
+  function label() {
+    return Number(part("class").value);
+  }
+
+  function className() {
+    return manifest.classes[label()];
+  }
+
+  function threshold() {
+    return part("threshold").valueAsNumber;
+  }
+
+  function same(a, b) {
+    return b !== undefined && a.every((v, i) => v === b[i]);
   }
 
   function toByte(value) {

@@ -3,11 +3,9 @@
 const exonNetworks = (() => {
   // One MNIST run: its networks, and the codes of some test images.
   function mnist(content) {
-    const { data, beta, run, unit, count } = content;
+    const { data, unit, count } = content;
     const read = (place) => layer(data, place);
     return {
-      beta,
-      run,
       decoder: content.decoder.map(read),
       classifier: content.classifier.map(read),
       codes: Float32Array.from(new Int16Array(data, content.codes, 2 * count), (v) => v * unit),
@@ -15,12 +13,14 @@ const exonNetworks = (() => {
     };
   }
 
-  // The decoder of the CIFAR-10 run with the codes and the pixels of some test images.
+  // The decoder of the CIFAR-10 run, V-nat by class and dimension, and the codes and the pixels of some test images.
   function cifar10(content) {
     const { data, images, classes, dimensions } = content;
     const count = images * classes.length;
+    const row = (_, label) => new Float32Array(data, content.v_nat + 4 * label * dimensions, dimensions);
     return {
       dimensions,
+      vNat: classes.map(row),
       decoder: content.decoder.map((place) => layer(data, place)),
       codes: new Float32Array(data, content.codes, count * dimensions),
       originals: new Uint8Array(data, content.originals, count * 3 * 32 * 32),

@@ -4,19 +4,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from exon import data, explain
+from exon import data
 from exon.errors import UserError
 from exon.model import EXoN
 from exon.runs import checkpoint, record
 from exon_book.explorer.packing import Packing
+from exon_book.explorer.readings import readings
 from exon_book.lookup import finished
 
 RUN = "beta-0.05_seed-1"
-TOP = 5  # sliders: the most activated dimensions of each class
 
 
 def files(root: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -35,18 +34,16 @@ def export(run: Path) -> dict[str, Any]:
     """The content of the run's file."""
     model = checkpoint.load_weights(record.experiment_of(run), run / "model.safetensors")
     stored = record.arrays(run)
-    v_nat = stored["v_nat"]
     packing = Packing()
     return {
-        "run": run.as_posix().split("results/", 1)[1],
+        **readings(run),
         "classes": data.CIFAR10_CLASSES,
         "images": len(stored["codes"]) // len(data.CIFAR10_CLASSES),
         "dimensions": stored["codes"].shape[1],
         "decoder": [packing.add_layer(layer) for layer in decoder_layers(model)],
         "codes": packing.add(stored["codes"].float().numpy()),
         "originals": packing.add(stored["originals"].numpy()),
-        "top": v_nat.topk(TOP, dim=1).indices.tolist(),
-        "active": [torch.nonzero(row)[:, 0].tolist() for row in explain.activated(v_nat)],
+        "v_nat": packing.add(stored["v_nat"].float().numpy()),
         "data": packing.text(),
     }
 

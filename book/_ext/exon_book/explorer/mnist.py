@@ -12,43 +12,43 @@ from exon.errors import UserError
 from exon.model import EXoN
 from exon.runs import checkpoint, record
 from exon_book.explorer.packing import Packing
-from exon_book.lookup import finished
-from exon_book.plots import by_beta
+from exon_book.explorer.readings import readings
+from exon_book.lookup import finished, median_run
 
+GRIDS = "beta beta_seeds"
 POINTS = 2000  # test images on the map
 CODE_UNIT = 1 / 512  # of the stored coordinates
 
 
 def files(root: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Name and content of a file for each run of the grid `beta` that keeps its weights, and of the list of them all.
+    """Name and content of a file for each run of the grids that keeps its weights, and of the list of them all.
 
     Raises:
         UserError: there is no such run, or one without its arrays.
     """
-    chosen = [run for run in by_beta(finished("beta", root)).values() if (run / "model.safetensors").exists()]
+    kept = [run for run in finished(GRIDS, root) if (run / "model.safetensors").exists()]
+    chosen = {run: e for run in kept if (e := record.experiment_of(run)).split_seed == 1}
     if not chosen:
-        raise UserError("no run of the grid 'beta' with its weights is finished.")
+        raise UserError(f"no run of the grid {GRIDS!r} with its weights is finished.")
     entries = []
-    for run in chosen:
-        content = export(run)
-        entries.append({"file": f"mnist-beta-{content['beta']:g}", "beta": content["beta"]})
-        yield entries[-1]["file"], content
-    prior = record.experiment_of(chosen[0]).build_prior()
+    for run, experiment in sorted(chosen.items(), key=lambda item: (item[1].beta, item[1].seed)):
+        name, beta = f"mnist-{run.name}", experiment.beta
+        median = median_run([other for other, e in chosen.items() if e.beta == beta])
+        entries.append({"file": name, "beta": beta, "seed": experiment.seed, "median": run == median, **readings(run)})
+        yield name, export(run)
+    prior = experiment.build_prior()
     radius = 2 * prior.variances[0, 0].sqrt().item()
     yield "mnist", {"centers": prior.means.tolist(), "radius": radius, "runs": entries}
 
 
 def export(run: Path) -> dict[str, Any]:
     """The content of one run's file."""
-    experiment = record.experiment_of(run)
-    model = checkpoint.load_weights(experiment, run / "model.safetensors")
+    model = checkpoint.load_weights(record.experiment_of(run), run / "model.safetensors")
     stored = record.arrays(run)
     packing = Packing()
     dense = [layer for layer in model.decoder.children() if isinstance(layer, nn.Linear)]
     z = (stored["z"][:POINTS].float() / CODE_UNIT).round().clamp(-32768, 32767).numpy().astype(np.int16)
     return {
-        "beta": experiment.beta,
-        "run": run.as_posix().split("results/", 1)[1],
         "unit": CODE_UNIT,
         "count": len(z),
         "codes": packing.add(z),

@@ -57,4 +57,5 @@ def quantize(weight: Tensor) -> tuple[np.ndarray, np.ndarray]:
 def write_script(folder: Path, name: str, content: dict[str, Any]) -> None:
     """Write folder/<name>.js."""
     folder.mkdir(exist_ok=True)
-    (folder / f"{name}.js").write_text(f"exonFiles.register({json.dumps(name)}, {json.dumps(content)});\n")
+    text = json.dumps(content, separators=(",", ":"))
+    (folder / f"{name}.js").write_text(f"exonFiles.register({json.dumps(name)}, {text});\n")
