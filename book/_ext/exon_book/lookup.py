@@ -1,5 +1,6 @@
 """Finding the records that a page speaks of, and noting them as what the page depends on."""
 
+import statistics
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from exon.runs import grid, record
 logger = logging.getLogger(__name__)
 
 RUNS_PAGE = "book/runs"
+NAMED = 4  # runs that a figure was made from: so many are told by name
 
 
 def locate(env: BuildEnvironment, run: str, name: str) -> Path:
@@ -68,6 +70,32 @@ def unfinished(names: str, root: Path) -> list[str]:
     return [run.name for run in declared(names) if not (root / run.folder / "run.json").is_file()]
 
 
+def by_beta(runs: list[Path], keeping: str = "") -> dict[float, Path]:
+    """beta -> the run that stands for its seeds where one is shown, in order of beta.
+
+    Of three seeds or more it is the one whose validation error is their median (of an even number the lower of the two in the
+    middle), the lowest seed where several have that error; of one or two it is the lowest seed. Runs on another split
+    than the first do not take part. So neither test images nor a figure choose.
+
+    Args:
+        keeping: a file; the rule is then applied among the runs that hold it.
+    """
+    seeds: dict[float, list[tuple[int, float, Path]]] = {}
+    for run in runs:
+        content = record.read(run)
+        experiment, metrics = content["experiment"], content["metrics"]
+        if experiment["split_seed"] == 1 and (run / keeping).exists():
+            own = seeds.setdefault(experiment["beta"], [])
+            own.append((experiment["seed"], metrics.get("validation_error_pct", 0.0), run))
+    return {beta: _median(seeds[beta]) for beta in sorted(seeds)}
+
+
+def _median(seeds: list[tuple[int, float, Path]]) -> Path:
+    errors = [error for _, error, _ in seeds]
+    middle = statistics.median_low(errors)
+    return min(choice for choice in seeds if len(seeds) < 3 or choice[1] == middle)[2]
+
+
 def _grids(names: str) -> list[str]:
     return list(dict.fromkeys(name.partition("/")[0] for name in names.split()))
 
@@ -113,12 +141,13 @@ def formatted(value: float, form: str) -> str:
 
 
 def origin(env: BuildEnvironment, names: str, done: list[Path]) -> nodes.paragraph:
-    """Which runs of which grids a figure or table was made from, and the commands that run them again."""
+    """Which runs of which grids a figure or table was made from, a few by their names, and the commands that run them again."""
     runs, grids = declared(names), _grids(names)
     epochs = sorted({record.experiment_of(run).epochs for run in done})
     of = f"of the grid{'s' * (len(grids) > 1)} {' and '.join(grids)}"
-    if len(runs) == 1:
-        which = f"the run {done[0].name} {of}"
+    if len(done) <= NAMED:
+        *first, last = (run.name for run in done)
+        which = f"the run{'s' * bool(first)} {', '.join(first)}{' and ' * bool(first)}{last} {of}"
     else:
         which = f"{'all' if len(done) == len(runs) else f'{len(done)} of'} {len(runs)} runs {of}"
     scale = f": profile {runs[0].experiment.profile}, {'/'.join(map(str, epochs))} epochs. Again: "

@@ -12,8 +12,7 @@ from exon.errors import UserError
 from exon.model import EXoN
 from exon.runs import checkpoint, record
 from exon_book.explorer.packing import Packing
-from exon_book.lookup import finished
-from exon_book.plots import by_beta
+from exon_book.lookup import by_beta, finished
 
 POINTS = 2000  # test images on the map
 CODE_UNIT = 1 / 512  # of the stored coordinates
@@ -25,7 +24,7 @@ def files(root: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     Raises:
         UserError: there is no such run, or one without its arrays.
     """
-    chosen = [run for run in by_beta(finished("beta", root)).values() if (run / "model.safetensors").exists()]
+    chosen = list(by_beta(finished("beta", root), "model.safetensors").values())
     if not chosen:
         raise UserError("no run of the grid 'beta' with its weights is finished.")
     entries = []
