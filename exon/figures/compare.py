@@ -85,7 +85,8 @@ def curves(here: pd.DataFrame, authors: pd.DataFrame) -> Figure:
     """
     panels = {"test_error_pct": "test error (%)", **TERMS}
     figure, axes = two_columns(len(panels), height=2.6, sharex=True)
-    shared: dict[str, Any] = {"x": "epoch", "hue": "beta", "palette": "viridis", "hue_norm": LogNorm(), "legend": False}
+    norm = LogNorm(here["beta"].min() / 20, here["beta"].max() * 10)  # no shade that is lost on a light or a dark page
+    shared: dict[str, Any] = {"x": "epoch", "hue": "beta", "palette": "viridis", "hue_norm": norm, "legend": False}
     for axis, (column, title) in zip(axes, panels.items(), strict=True):
         sns.lineplot(here, y=column, errorbar=("pi", 100), ax=axis, **shared | {"legend": "full"})
         sns.lineplot(same_epochs(authors, here), y=column, linestyle="--", ax=axis, **shared)
@@ -96,7 +97,7 @@ def curves(here: pd.DataFrame, authors: pd.DataFrame) -> Figure:
     axes[0].set_ylim(0, 20)
     axes[3].set_yscale("log")
     handles.append(Line2D([], [], color=GREY, linestyle="--"))
-    names = [*(rf"$\beta$ = {label}" for label in labels), "authors"]
+    names = [*(rf"$\beta$ = {float(label):g}" for label in labels), "authors"]
     figure.legend(handles, names, loc="outside lower center", ncols=len(names))
     return figure
 
@@ -182,7 +183,7 @@ def _seeds(axis: Axes, rows: pd.DataFrame, by: str, color: str, label: str) -> l
     several = own[own[by].map(counts) > 1]
     for chosen, marker in ((several, "o"), (rows.drop(own.index), "^")):
         axis.scatter(
-            chosen[by], chosen["value"], s=9, color=color, alpha=0.5, linewidths=0, marker=marker, transform=beside
+            chosen[by], chosen["value"], s=12, color=color, alpha=0.5, linewidths=0, marker=marker, transform=beside
         )
     _say_n(axis, counts)
     known = own.groupby(by)["value"].agg(list)
@@ -208,6 +209,7 @@ def _logarithmic(axis: Axes, levels: Sequence[float]) -> None:
         axis.set_xlim(-smallest / 4, 2 * max(levels))
     else:
         axis.set_xscale("log")
+        axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
 
 def intervals(table: pd.DataFrame, ylabel: str) -> Figure:
