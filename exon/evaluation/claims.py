@@ -10,6 +10,7 @@ import pandas as pd
 
 from exon.errors import UserError
 from exon.evaluation.claim import Claim, Finding, check
+from exon.evaluation.claims_over_beta import OVER_BETA
 from exon.evaluation.evidence import (
     authors_kl,
     cardinalities,
@@ -18,13 +19,9 @@ from exon.evaluation.evidence import (
     effect,
     errors_by_sci,
     extremes,
-    label_above_placement,
     last_cross_entropy,
     path,
-    purity_and_baselines,
-    ranges,
     series,
-    share_of_latent,
     up_to_full,
     v_nat_of_dimensions,
 )
@@ -51,13 +48,6 @@ def ordered(pair: pd.Series) -> bool:
     return pair.iloc[0] < pair.iloc[1]
 
 
-def separated(numbers: pd.Series) -> bool:
-    """Of groups in a row, every run of one lies above every run of the next."""
-    lowest, highest = (numbers.xs(which, level=1).to_numpy() for which in ("lowest", "highest"))
-    return bool((lowest[:-1] > highest[1:]).all())
-
-
-SEEDS = "beta_seeds"
 V2, V3, PATH, CIFAR10 = "ablation/v2_*", "ablation/v3_*", "ablation/v2_* ablation_paths", "cifar10/beta-*"
 CIFAR10_CELLS = "cifar10/beta-0.05_* cifar10/ce-*"
 BOTH, NO_KL = (True, True), (True, False)
@@ -65,78 +55,7 @@ BOTH, NO_KL = (True, True), (True, False)
 CLAIMS = {
     claim.name: claim
     for claim in (
-        Claim(
-            "kl-falls",
-            "Every run up to beta 1 has a higher KL than every run at 5, each of these than at 10, each of these than at 50.",
-            "beta",
-            ranges("kl", (0.1, 1.0), (5.0, 5.0), (10.0, 10.0), (50.0, 50.0)),
-            separated,
-            SEEDS,
-        ),
-        Claim(
-            "ssim-lowest-at-50",
-            "Every run at beta 50 has a lower negative SSIM of the decoded grid than every other run.",
-            "beta",
-            ranges("negative_ssim", (0.1, 10.0), (50.0, 50.0)),
-            separated,
-            SEEDS,
-        ),
-        Claim(
-            "generation-high-at-50",
-            "Every run at beta 50 has a higher generation error than every run at 5.",
-            "beta",
-            ranges("generation_error_pct", (50.0, 50.0), (5.0, 5.0)),
-            separated,
-            SEEDS,
-        ),
-        Claim(
-            "v-nat-falls",
-            "Every run up to beta 1 has a higher V-nat than every run at 5, each of these than at 10, each of these than at 50.",
-            "beta",
-            ranges("v_nat", (0.1, 1.0), (5.0, 5.0), (10.0, 10.0), (50.0, 50.0)),
-            separated,
-            SEEDS,
-        ),
-        Claim(
-            "in-place-from-5",
-            "From beta 5 on, every run has fewer than 5 % of the images' own component means nearest to another center.",
-            "beta",
-            ranges("placement_error_pct", (5.0, 50.0)),
-            lambda numbers: numbers.xs("highest", level=1).max() < 5,
-            SEEDS,
-        ),
-        Claim(
-            "out-of-place-at-0.1",
-            "Every run at beta 0.1 has more own component means nearest to another center than every run from beta 5 on.",
-            "beta",
-            ranges("placement_error_pct", (0.1, 0.1), (5.0, 50.0)),
-            separated,
-            SEEDS,
-        ),
-        Claim(
-            "label-not-placement-from-5",
-            "From beta 5 on, the label uncertainty of every run is larger than its placement error.",
-            "beta",
-            label_above_placement,
-            lambda numbers: numbers["smallest difference"] > 0,
-            SEEDS,
-        ),
-        Claim(
-            "clouds-everywhere",
-            "Every run has a purity above that of two principal components of the pixels, and below that of the raw pixels.",
-            "beta",
-            purity_and_baselines,
-            lambda numbers: numbers.drop("runs").is_monotonic_increasing,
-            SEEDS,
-        ),
-        Claim(
-            "little-left-at-50",
-            "In every run at beta 50 the KL of z given the label is less than a hundredth of the KL.",
-            "beta",
-            share_of_latent(50.0),
-            lambda numbers: numbers["highest share"] < 0.01,
-            SEEDS,
-        ),
+        *OVER_BETA,
         Claim(
             "ce-lowers-error",
             "Cross-entropy lowers the test error: the 95 % interval of its effect is below zero.",
