@@ -65,7 +65,7 @@ def planes(
     Args:
         limits: (a, b): the codes are shown over [-a, a]^2, the grid of images (M, 1, H, W) covers [-b, b]^2.
     """
-    figure, axes = two_columns(2 * len(panels), height=3.3)
+    figure, axes = two_columns(2 * len(panels), height=3.1)
     for left, right, (title, (z, labels, prior, images)) in zip(axes[::2], axes[1::2], panels.items(), strict=True):
         scatter(left, z, labels)
         mark_centers(left, prior)
@@ -138,7 +138,7 @@ def against(
         panels: metric, or several with spaces between them -> title.
         here: rows of `exon.evaluation.tables.metrics_of`, with columns `by`, metric and value, and perhaps split_seed.
         authors: name of a series -> its rows, with columns `by`, metric, value and perhaps sd.
-        controls: metric -> name of a line -> its value.
+        controls: metrics of a panel -> name of a line -> its value.
     """
     figure, axes = two_columns(len(panels), height=2.8)
     here = here.assign(split_seed=here.get("split_seed", 1))
@@ -149,6 +149,7 @@ def against(
             rows = here[here["metric"] == metric]
             label = "here" if len(names) == 1 else SERIES[metric]
             heights += _seeds(axis, rows, by, color, label)
+        _say_n(axis, _first_split(here[here["metric"] == names[0]]).groupby(by)["value"].count())
         for (name, table), style in zip((authors or {}).items(), ("--", ":"), strict=False):
             theirs = table[table["metric"] == metrics].sort_values(by)
             if len(theirs):
@@ -158,9 +159,9 @@ def against(
                 heights += [*(theirs["value"] - sd), *(theirs["value"] + sd)]
         for name, value in (controls or {}).get(metrics, {}).items():
             axis.axhline(value, color=GREY, linewidth=0.8, linestyle="-.")
-            axis.annotate(name, (1, value), (0, 2), axis.get_yaxis_transform(), "offset points", ha="right", fontsize=9)
+            axis.annotate(name, (0.02, value), (0, 2), axis.get_yaxis_transform(), "offset points", fontsize=9)
             heights.append(value)
-        axis.set(title=title, xlabel=LOGARITHMIC.get(by, by), ylabel="", ylim=(min(heights), 1.12 * max(heights)))
+        axis.set(title=title, xlabel=LOGARITHMIC.get(by, by), ylabel="", ylim=(min(heights), 1.15 * max(heights)))
         if by in LOGARITHMIC:
             _logarithmic(axis, sorted(here[by].unique()))
         if len(names) > 1:
@@ -174,20 +175,22 @@ def against(
 
 def _seeds(axis: Axes, rows: pd.DataFrame, by: str, color: str, label: str) -> list[float]:
     """Draw one metric as `against` says; returns the heights that its panel must show."""
-    own = rows[rows["split_seed"] == rows["split_seed"].min()]
-    counts = own.groupby(by)["value"].count()
+    own = _first_split(rows)
     bars: dict[str, Any] = {"errorbar": t_interval, "err_style": "bars", "err_kws": {"capsize": 3}}
     style = {"marker": "o", "markersize": 5, "markeredgewidth": 0, "color": color}
     sns.lineplot(own, x=by, y="value", ax=axis, label=label, legend=False, **bars, **style)
     beside = axis.transData + ScaledTranslation(6 / 72, 0, axis.figure.dpi_scale_trans)
-    several = own[own[by].map(counts) > 1]
+    several = own[own.groupby(by)["value"].transform("size") > 1]
     for chosen, marker in ((several, "o"), (rows.drop(own.index), "^")):
         axis.scatter(
             chosen[by], chosen["value"], s=12, color=color, alpha=0.5, linewidths=0, marker=marker, transform=beside
         )
-    _say_n(axis, counts)
     known = own.groupby(by)["value"].agg(list)
     return [*rows["value"], *(end for values in known if len(values) > 2 for end in t_interval(values))]
+
+
+def _first_split(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["split_seed"] == rows["split_seed"].min()]
 
 
 def _say_n(axis: Axes, counts: "pd.Series[int]") -> None:
@@ -209,7 +212,7 @@ def _logarithmic(axis: Axes, levels: Sequence[float]) -> None:
         axis.set_xlim(-smallest / 4, 2 * max(levels))
     else:
         axis.set_xscale("log")
-        axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
 
 def intervals(table: pd.DataFrame, ylabel: str) -> Figure:

@@ -22,9 +22,9 @@ HEADS = (
     "β",
     "n",
     "here",
-    "95 % interval of one more run",
+    "one more run, 95 %",
     "authors, same epoch",
-    "difference",
+    "gap",
     "inside",
     "here, {} epochs",
     "authors, epoch 100",
@@ -84,7 +84,7 @@ def ledger(metrics: pd.DataFrame, metric: str, epochs: int, long: pd.DataFrame) 
     rows = []
     for beta, mean, sd, count in zip(here.index.tolist(), here["mean"], here["std"], here["count"], strict=True):
         values = metrics.loc[metrics["beta"] == beta, "value"].tolist()
-        interval, inside = "spread unknown", "–"
+        interval, inside = "unknown", "–"
         if (spread := pooled([values])) and count >= SEEDS:
             low, high = prediction_interval(values, spread)
             interval = f"{number(low, form)} to {number(high, form)}"
