@@ -145,7 +145,7 @@ def against(
     for axis, (metrics, title) in zip(axes, panels.items(), strict=True):
         names = metrics.split()
         heights = [0.0]
-        for metric, color in zip(names, (HERE, COLORS[4]), strict=False):
+        for metric, color in zip(names, (HERE, COLORS[2]), strict=False):
             rows = here[here["metric"] == metric]
             label = "here" if len(names) == 1 else SERIES[metric]
             heights += _seeds(axis, rows, by, color, label)
