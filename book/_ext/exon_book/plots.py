@@ -68,18 +68,18 @@ def codes(run: Path) -> tuple[Tensor, Tensor, GaussianMixturePrior]:
 
 
 @torch.no_grad()
-def decoded(run: Path, step: float) -> Tensor:
-    """The decoded points of a grid over the authors' square, [-15, 15]^2."""
+def decoded(run: Path) -> Tensor:
+    """The decoded points of a grid over the authors' square, [-15, 15]^2, every 2.5."""
     model = checkpoint.load_weights(record.experiment_of(run), run / "model.safetensors")
-    return model.decode(explain.grid(limit=15, step=step))
+    return model.decode(explain.grid(limit=15, step=2.5))
 
 
 def mnist_planes(runs: list[Path]) -> Figure:
-    return compare.planes({named(run): (*codes(run), decoded(run, 2.5)) for run in runs}, limits=(24, 15))
+    return compare.planes({named(run): (*codes(run), decoded(run)) for run in runs}, limits=(24, 15))
 
 
 def mnist_grids(runs: list[Path]) -> Figure:
-    return compare.grid_panels({named(run): decoded(run, 2.5) for run in runs}, limit=15)
+    return compare.grid_panels({named(run): decoded(run) for run in runs}, limit=15)
 
 
 def mnist_curves(runs: list[Path]) -> Figure:
