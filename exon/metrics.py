@@ -65,7 +65,8 @@ def summarize(encoded: dict[str, Tensor], labels: Int[Tensor, " n"]) -> dict[str
 def center_error_pct(z: Float[Tensor, "n d"], labels: Int[Tensor, " n"], prior: GaussianMixturePrior) -> float:
     """Share of points whose nearest conceptual center (Mahalanobis distance to it) is not that of their label, in percent.
 
-    Points drawn from the prior itself miss sometimes too: that share is the floor.
+    Points drawn from the prior itself miss sometimes too. That share, the error of draws from the prior, is what it is held
+    against; it is no lower bound, as codes may lie closer to their centers than the prior.
     """
     distance = ((z[:, None] - prior.means).square() / prior.variances).sum(2)
     return 100 * (distance.argmin(1).cpu() != labels.cpu()).double().mean().item()

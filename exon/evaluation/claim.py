@@ -21,6 +21,7 @@ class Claim:
         runs: grids with patterns of their runs' names, as `exon.runs.grid.select` takes them; "" where published numbers decide.
         evidence: the runs' folders -> the numbers that decide.
         holds: whether these numbers bear the sentence out.
+        further: grids whose runs count too, those of them that are finished: more seeds of the same settings.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Claim:
     runs: str
     evidence: Evidence
     holds: Callable[[pd.Series], Any]
+    further: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,8 @@ class Finding:
         }
 
 
-def check(claim: Claim, runs: Iterable[Path]) -> Finding:
-    """Decide a claim on run folders; it cannot be checked unless each of them holds a record."""
+def check(claim: Claim, runs: Iterable[Path], further: Iterable[Path] = ()) -> Finding:
+    """Decide a claim on run folders; it cannot be checked unless each holds a record; of the further ones some may."""
     folders = list(runs)
     missing = [folder for folder in folders if not (folder / "run.json").is_file()]
     nothing = pd.Series(dtype=float)
@@ -67,7 +69,7 @@ def check(claim: Claim, runs: Iterable[Path]) -> Finding:
         first = f": {missing[0].name}, ..." if missing else ""
         return Finding(claim, UNKNOWN, nothing, f"{len(missing)} of {len(folders)} runs are missing{first}")
     try:
-        numbers = claim.evidence(folders)
+        numbers = claim.evidence(folders + [folder for folder in further if (folder / "run.json").is_file()])
         return Finding(claim, HOLDS if claim.holds(numbers) else FAILS, numbers)
     except KeyError as error:  # a cell or a level without a finished run, or a metric that was not measured
         return Finding(claim, UNKNOWN, nothing, f"no run of {error}")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from exon.errors import UserError
 from exon.evaluation.claim import Claim, Finding, check
+from exon.evaluation.claims_over_beta import OVER_BETA
 from exon.evaluation.evidence import (
     authors_kl,
     cardinalities,
@@ -18,7 +19,6 @@ from exon.evaluation.evidence import (
     effect,
     errors_by_sci,
     extremes,
-    kl_at,
     last_cross_entropy,
     path,
     series,
@@ -55,50 +55,7 @@ BOTH, NO_KL = (True, True), (True, False)
 CLAIMS = {
     claim.name: claim
     for claim in (
-        Claim("kl-falls", "KL falls with every step of beta.", "beta", series("kl"), falls),
-        Claim(
-            "ssim-lowest-at-50",
-            "Negative SSIM of the decoded grid is lowest at beta 50.",
-            "beta",
-            series("negative_ssim"),
-            lambda means: means.idxmin() == 50.0,
-        ),
-        Claim(
-            "generation-lowest-at-5",
-            "Of all beta, 5 has the lowest mean generation error.",
-            "beta",
-            series("generation_error_pct"),
-            lambda means: means.idxmin() == 5.0,
-        ),
-        Claim("v-nat-falls", "V-nat falls with every step of beta.", "beta", series("v_nat"), falls),
-        Claim(
-            "in-place-from-5",
-            "From beta 5 on the center error stays below 15 %.",
-            "beta",
-            series("center_error_pct"),
-            lambda means: means[5.0:].max() < 15,
-        ),
-        Claim(
-            "out-of-place-at-0.1",
-            "At beta 0.1 the center error is above 40 %.",
-            "beta",
-            series("center_error_pct"),
-            lambda means: means[0.1] > 40,
-        ),
-        Claim(
-            "clouds-everywhere",
-            "At every beta the purity is above 75 %.",
-            "beta",
-            series("purity_pct"),
-            lambda means: means.min() > 75,
-        ),
-        Claim(
-            "little-left-at-50",
-            "At beta 50 the KL of z given the label is less than a hundredth of the KL.",
-            "beta",
-            kl_at(50.0),
-            lambda kl: kl["kl_latent"] < 0.01 * kl["kl"],
-        ),
+        *OVER_BETA,
         Claim(
             "ce-lowers-error",
             "Cross-entropy lowers the test error: the 95 % interval of its effect is below zero.",
@@ -279,8 +236,7 @@ def check_all(results: Path) -> list[Finding]:
     """
     if not results.is_dir():
         raise UserError(f"{results} is no folder: give one that holds PROFILE/NOTEBOOK/RUN/run.json.")
-    declared: dict[str, list[Path]] = {}
-    for claim in CLAIMS.values():
-        if claim.runs not in declared:
-            declared[claim.runs] = [results.joinpath(*run.folder.parts[-3:]) for run in grid.select(claim.runs)]
-    return [check(claim, declared[claim.runs]) for claim in CLAIMS.values()]
+    folders: dict[str, list[Path]] = {}
+    for names in {names for claim in CLAIMS.values() for names in (claim.runs, claim.further)}:
+        folders[names] = [results.joinpath(*run.folder.parts[-3:]) for run in grid.select(names)]
+    return [check(claim, folders[claim.runs], folders[claim.further]) for claim in CLAIMS.values()]

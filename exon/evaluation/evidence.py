@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from exon.evaluation import reference
+from exon.evaluation import baselines, reference
 from exon.evaluation.effects import effects
 from exon.evaluation.tables import CELLS, FACTORS, along, metrics_of, outcomes
 from exon.runs import record
@@ -104,9 +104,57 @@ def v_nat_of_dimensions(runs: list[Path]) -> pd.Series:
     return pd.concat({"label": series("v_nat_label")(runs), "others": series("v_nat_other")(runs)})
 
 
-def kl_at(beta: float) -> Evidence:
-    """The KL of z given the label and the whole KL at one beta."""
-    return lambda runs: pd.Series({name: series(name)(runs)[beta] for name in ("kl_latent", "kl")})
+def ranges(metric: str, *groups: tuple[float, float]) -> Evidence:
+    """For each group of betas, from the first to the last: the metric's lowest and highest value, and the number of runs.
+
+    Every run that measured the metric counts by itself.
+    """
+
+    def evidence(runs: list[Path]) -> pd.Series:
+        table = metrics_of(runs)
+        table = table[table["metric"] == metric]
+        numbers: dict[tuple[str, str], float] = {}
+        for first, last in groups:
+            values = table[table["beta"].between(first, last)]["value"]
+            name = f"beta {first:g}" + f" to {last:g}" * (last > first)
+            if values.empty:
+                raise KeyError(name)
+            numbers |= {(name, "lowest"): values.min(), (name, "highest"): values.max(), (name, "runs"): len(values)}
+        return pd.Series(numbers)
+
+    return evidence
+
+
+def label_above_placement(runs: list[Path]) -> pd.Series:
+    """From beta 5 on: the smallest difference in a run of label uncertainty and placement error, and the number of runs."""
+    table = outcomes(runs).query("beta >= 5")
+    difference = (table["label_uncertainty_pct"] - table["placement_error_pct"]).dropna()
+    return pd.Series({"smallest difference": difference.min(), "runs": len(difference)})
+
+
+def purity_and_baselines(runs: list[Path]) -> pd.Series:
+    """The purity's lowest and highest value over all runs, between the baselines that need no model."""
+    purity, known = outcomes(runs)["purity_pct"], baselines.read("mnist")
+    return pd.Series(
+        {
+            "principal components": known["purity_components_pct"],
+            "lowest": purity.min(),
+            "highest": purity.max(),
+            "raw pixels": known["purity_pixels_pct"],
+            "runs": len(purity),
+        }
+    )
+
+
+def share_of_latent(beta: float) -> Evidence:
+    """The highest share of the KL of z given the label in the whole KL over the runs at one beta, and their number."""
+
+    def evidence(runs: list[Path]) -> pd.Series:
+        table = outcomes(runs)
+        table = table[table["beta"] == beta]
+        return pd.Series({"highest share": (table["kl_latent"] / table["kl"]).max(), "runs": len(table)})
+
+    return evidence
 
 
 def authors_kl(runs: list[Path]) -> pd.Series:

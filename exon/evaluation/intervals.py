@@ -1,7 +1,20 @@
-"""Where a replication should lie: prediction intervals of Student's t from a few seeds."""
+"""Student's t intervals from a few seeds: of their mean, and of where further seeds should lie."""
 
+import statistics
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+
+def t_interval(values: Iterable[float], level: float = 0.95) -> tuple[float, float]:
+    """mean ± t sd / sqrt(n), with n - 1 degrees of freedom: the interval of a mean; of a single value the value itself."""
+    sample = [float(value) for value in values]
+    if len(sample) == 1:
+        return sample[0], sample[0]
+    from scipy.stats import t  # not above: a mistake is named before SciPy is loaded
+
+    mean, sd = statistics.fmean(sample), statistics.stdev(sample)
+    half = float(t.ppf((1 + level) / 2, len(sample) - 1)) * sd / len(sample) ** 0.5
+    return mean - half, mean + half
 
 
 class Spread(NamedTuple):
@@ -42,7 +55,7 @@ def prediction_interval(
         spread: of these values, or pooled over similar settings.
         further: m.
     """
-    from scipy.stats import t  # not above: a mistake is named before SciPy is loaded
+    from scipy.stats import t
 
     n = len(values)
     mean = sum(values) / n

@@ -111,7 +111,7 @@ def generation_error_pct(
 ) -> float:
     """Share of images D(z), z ~ N(mu_k, diag s2_k), that the judge does not call k, in percent, over all classes alike.
 
-    The judge's own test error is the floor for images as good as real ones.
+    The judge's own test error is what images as good as real ones would have.
 
     Args:
         classes: what the judge calls the model's labels 0, 1, ...; the same if None.

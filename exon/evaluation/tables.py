@@ -16,8 +16,12 @@ PATHS = {"lambda1": ("kl_weight", 1.0), "kl_weight": ("lambda1", 6000.0)}
 """A setting that one of the ablation's paths varies -> the other, and the value that it keeps."""
 
 
+SETTINGS = ("beta", "distance", "lambda1", "use_cross_entropy", "seed", "split_seed")
+"""What `metrics_of` tells runs apart by, beside the factor on the KL."""
+
+
 def metrics_of(runs: list[Path]) -> pd.DataFrame:
-    """One row for each run and metric: the settings that figures are drawn against, metric, value.
+    """One row for each run and metric: the settings that figures are drawn against, seeds, metric, value.
 
     The factor on the KL is 0 where the KL is off.
     """
@@ -25,7 +29,7 @@ def metrics_of(runs: list[Path]) -> pd.DataFrame:
     for run in runs:
         content = record.read(run)
         experiment = content["experiment"]
-        settings = {name: experiment[name] for name in ("beta", "distance", "lambda1", "use_cross_entropy")}
+        settings = {name: experiment[name] for name in SETTINGS}
         settings["kl_weight"] = experiment["kl_weight"] if experiment["use_kl"] else 0.0
         rows += [{**settings, "metric": name, "value": value} for name, value in content["metrics"].items()]
     return pd.DataFrame(rows)

@@ -4,13 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
+from matplotlib.transforms import ScaledTranslation
 from torch import Tensor
 
+from exon.evaluation.intervals import t_interval
 from exon.figures.plots import COLORS, GREY, mark_centers, same_epochs, scatter, sheet
 from exon.prior import GaussianMixturePrior
 
@@ -20,6 +24,8 @@ TERMS = {
     "test_kl_label": "KL of the label",
     "test_kl_latent": "KL of z given the label",
 }
+
+SERIES = {"placement_error_pct": "placement", "label_uncertainty_pct": "label"}  # of a panel with several metrics
 
 LOGARITHMIC = {
     "beta": r"$\beta$",
@@ -51,40 +57,48 @@ def grid_panels(panels: Mapping[str, Tensor], limit: float) -> Figure:
     return figure
 
 
-def error_curves(histories: Mapping[float, pd.DataFrame], authors: Mapping[float, pd.DataFrame]) -> Figure:
-    """Test error against the epoch, a panel for each beta, the authors' dashed over the same epochs."""
-    figure, axes = two_columns(len(histories), height=2.1, sharex=True, sharey=True)
-    for axis, (beta, history) in zip(axes, histories.items(), strict=True):
-        axis.plot(history["epoch"], history["test_error_pct"], color=HERE, label="here")
-        if beta in authors:
-            shown = same_epochs(authors[beta], history)
-            axis.plot(shown["epoch"], shown["test_error_pct"], color=AUTHORS, linestyle="--", label="authors")
-        axis.set(title=rf"$\beta = {beta:g}$", ylim=(0, 20))
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for axis in axes[-2:]:
-        axis.set_xlabel("epoch")
-    for axis in axes[::2]:
-        axis.set_ylabel("test error (%)")
-    axes[0].legend()
+def planes(
+    panels: Mapping[str, tuple[Tensor, Tensor, GaussianMixturePrior, Tensor]], limits: tuple[float, float]
+) -> Figure:
+    """Codes on the left, the plane decoded on the right: title -> (points (N, 2), labels (N,), prior, images of a square grid).
+
+    Args:
+        limits: (a, b): the codes are shown over [-a, a]^2, the grid of images (M, 1, H, W) covers [-b, b]^2.
+    """
+    figure, axes = two_columns(2 * len(panels), height=3.1)
+    for left, right, (title, (z, labels, prior, images)) in zip(axes[::2], axes[1::2], panels.items(), strict=True):
+        scatter(left, z, labels)
+        mark_centers(left, prior)
+        left.set(title=title, aspect="equal", xlim=(-limits[0], limits[0]), ylim=(-limits[0], limits[0]))
+        sheet(right, images, limits[1])
+        right.set(title="decoded")
     return figure
 
 
-def term_curves(histories: Mapping[float, pd.DataFrame], authors: Mapping[float, pd.DataFrame]) -> Figure:
-    """Reconstruction and the KL terms of the test images against the epoch, a line for each beta, the authors' dashed."""
-    figure, axes = two_columns(len(TERMS), height=2.8)
-    shades = plt.get_cmap("viridis")(np.linspace(0.25, 0.9, len(histories)))
-    for axis, (column, title) in zip(axes, TERMS.items(), strict=True):
-        for shade, (beta, history) in zip(shades, histories.items(), strict=True):
-            axis.plot(history["epoch"], history[column], color=shade, label=f"{beta:g}")
-            if beta in authors:
-                shown = same_epochs(authors[beta], history)
-                axis.plot(shown["epoch"], shown[column], color=shade, linestyle="--")
-        axis.set(title=title, xlabel="epoch")
+def curves(here: pd.DataFrame, authors: pd.DataFrame) -> Figure:
+    """Test error and the terms of the bound on test images against the epoch, a colour for each beta.
+
+    Solid: the mean over seeds, in a band from the lowest to the highest of them. Dashed: the authors', over the same epochs.
+
+    Args:
+        here, authors: columns beta, epoch, test_error_pct and those of `TERMS`; a row for each epoch of each run.
+    """
+    panels = {"test_error_pct": "test error (%)", **TERMS}
+    figure, axes = two_columns(len(panels), height=2.6, sharex=True)
+    norm = LogNorm(here["beta"].min() / 20, here["beta"].max() * 10)  # no shade that is lost on a light or a dark page
+    shared: dict[str, Any] = {"x": "epoch", "hue": "beta", "palette": "viridis", "hue_norm": norm, "legend": False}
+    for axis, (column, title) in zip(axes, panels.items(), strict=True):
+        sns.lineplot(here, y=column, errorbar=("pi", 100), ax=axis, **shared | {"legend": "full"})
+        sns.lineplot(same_epochs(authors, here), y=column, linestyle="--", ax=axis, **shared)
+        handles, labels = axis.get_legend_handles_labels()
+        axis.legend().remove()
+        axis.set(title=title, ylabel="")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes[2].set_yscale("log")
-    figure.legend(
-        *axes[0].get_legend_handles_labels(), title=r"$\beta$", loc="center", bbox_to_anchor=(0.77, 0.25), ncols=2
-    )
+    axes[0].set_ylim(0, 20)
+    axes[3].set_yscale("log")
+    handles.append(Line2D([], [], color=GREY, linestyle="--"))
+    names = [*(rf"$\beta$ = {float(label):g}" for label in labels), "authors"]
+    figure.legend(handles, names, loc="outside lower center", ncols=len(names))
     return figure
 
 
@@ -111,54 +125,94 @@ def against(
     panels: Mapping[str, str],
     here: pd.DataFrame,
     authors: Mapping[str, pd.DataFrame] | None = None,
-    floors: Mapping[str, float] | None = None,
+    controls: Mapping[str, Mapping[str, float]] | None = None,
     by: str = "beta",
 ) -> Figure:
-    """Metrics against a setting: a panel for each, mean and standard deviation over seeds, the authors' values dashed.
+    """Metrics against a setting, a panel for each: the mean over seeds with its 95 % t interval, every run beside it.
+
+    Runs on another split of the labels are triangles, and not in the mean. Above a panel stands n, the number of runs of a
+    point; of several numbers only those other than three, each above its point. An interval that a panel is too low for,
+    that of two runs, is cut off. The authors' values are dashed.
 
     Args:
-        panels: metric -> title.
-        here: rows of runs.csv, with columns `by`, metric and value.
+        panels: metric, or several with spaces between them -> title.
+        here: rows of `exon.evaluation.tables.metrics_of`, with columns `by`, metric and value, and perhaps split_seed.
         authors: name of a series -> its rows, with columns `by`, metric, value and perhaps sd.
-        floors: metric -> the best value that it could take.
+        controls: metrics of a panel -> name of a line -> its value.
     """
     figure, axes = two_columns(len(panels), height=2.8)
-    for axis, (metric, title) in zip(axes, panels.items(), strict=True):
-        spread = here[here["metric"] == metric].groupby(by)["value"].agg(["mean", "std"])
-        axis.errorbar(
-            spread.index, spread["mean"], spread["std"].fillna(0), color=HERE, marker="o", capsize=3, label="here"
-        )
+    here = here.assign(split_seed=here.get("split_seed", 1))
+    for axis, (metrics, title) in zip(axes, panels.items(), strict=True):
+        names = metrics.split()
+        heights = [0.0]
+        for metric, color in zip(names, (HERE, COLORS[2]), strict=False):
+            rows = here[here["metric"] == metric]
+            label = "here" if len(names) == 1 else SERIES[metric]
+            heights += _seeds(axis, rows, by, color, label)
+        _say_n(axis, _first_split(here[here["metric"] == names[0]]).groupby(by)["value"].count())
         for (name, table), style in zip((authors or {}).items(), ("--", ":"), strict=False):
-            theirs = table[table["metric"] == metric].sort_values(by)
+            theirs = table[table["metric"] == metrics].sort_values(by)
             if len(theirs):
-                spread_of_theirs = theirs.get("sd", 0 * theirs["value"]).fillna(0)
-                axis.errorbar(
-                    theirs[by],
-                    theirs["value"],
-                    spread_of_theirs,
-                    color=AUTHORS,
-                    linestyle=style,
-                    marker="s",
-                    markersize=4,
-                    capsize=3,
-                    label=name,
-                )
-        if floors and metric in floors:
-            axis.axhline(floors[metric], color=GREY, linewidth=0.8, linestyle="-.", label="floor")
-        axis.set(title=title, xlabel=LOGARITHMIC.get(by, by))
-        low, high = axis.get_ylim()
-        axis.set_ylim(min(0, low), 1.05 * high)
+                sd = theirs.get("sd", 0 * theirs["value"]).fillna(0)
+                shown: dict[str, Any] = {"color": AUTHORS, "linestyle": style, "marker": "s", "markersize": 4}
+                axis.errorbar(theirs[by], theirs["value"], sd, capsize=3, label=name, **shown)
+                heights += [*(theirs["value"] - sd), *(theirs["value"] + sd)]
+        for name, value in (controls or {}).get(metrics, {}).items():
+            axis.axhline(value, color=GREY, linewidth=0.8, linestyle="-.")
+            axis.annotate(name, (0.02, value), (0, 2), axis.get_yaxis_transform(), "offset points", fontsize=9)
+            heights.append(value)
+        axis.set(title=title, xlabel=LOGARITHMIC.get(by, by), ylabel="", ylim=(min(heights), 1.15 * max(heights)))
         if by in LOGARITHMIC:
-            smallest = min(value for value in spread.index if value > 0)
-            if 0 in spread.index:  # linear from 0, which is shown, to the smallest of the others
-                axis.set_xscale("symlog", linthresh=smallest)
-                axis.set_xlim(-smallest / 4, 2 * max(spread.index))
-            else:
-                axis.set_xscale("log")
+            _logarithmic(axis, sorted(here[by].unique()))
+        if len(names) > 1:
+            axis.legend(fontsize=10, loc="center right")
     handles = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    handles = {label: handle for label, handle in handles.items() if label not in SERIES.values()}
     if len(handles) > 1:
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles))
     return figure
+
+
+def _seeds(axis: Axes, rows: pd.DataFrame, by: str, color: str, label: str) -> list[float]:
+    """Draw one metric as `against` says; returns the heights that its panel must show."""
+    own = _first_split(rows)
+    bars: dict[str, Any] = {"errorbar": t_interval, "err_style": "bars", "err_kws": {"capsize": 3}}
+    style = {"marker": "o", "markersize": 5, "markeredgewidth": 0, "color": color}
+    sns.lineplot(own, x=by, y="value", ax=axis, label=label, legend=False, **bars, **style)
+    beside = axis.transData + ScaledTranslation(6 / 72, 0, axis.figure.dpi_scale_trans)
+    several = own[own.groupby(by)["value"].transform("size") > 1]
+    for chosen, marker in ((several, "o"), (rows.drop(own.index), "^")):
+        axis.scatter(
+            chosen[by], chosen["value"], s=12, color=color, alpha=0.5, linewidths=0, marker=marker, transform=beside
+        )
+    known = own.groupby(by)["value"].agg(list)
+    return [*rows["value"], *(end for values in known if len(values) > 2 for end in t_interval(values))]
+
+
+def _first_split(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["split_seed"] == rows["split_seed"].min()]
+
+
+def _say_n(axis: Axes, counts: "pd.Series[int]") -> None:
+    """Write n above a panel: one number for all points, or each that is not three above its point."""
+    if counts.nunique() == 1:
+        where: dict[str, Any] = {"transform": axis.transAxes, "ha": "right", "va": "bottom", "fontsize": 9}
+        axis.text(1, 1, f"n = {counts.iloc[0]}", **where)
+        return
+    above: dict[str, Any] = {"transform": axis.get_xaxis_transform(), "ha": "center", "va": "top", "fontsize": 8}
+    for x, n in zip(counts.index.to_numpy(float), counts, strict=True):
+        axis.text(x, 1, "" if n == 3 else str(n), **above)
+    axis.annotate("$n$", (1, 1), (3, 0), "axes fraction", "offset points", va="top", fontsize=8)
+
+
+def _logarithmic(axis: Axes, levels: Sequence[float]) -> None:
+    smallest = min(level for level in levels if level > 0)
+    if 0 in levels:  # linear from 0, which is shown, to the smallest of the others
+        axis.set_xscale("symlog", linthresh=smallest)
+        axis.set_xlim(-smallest / 4, 2 * max(levels))
+    else:
+        axis.set_xscale("log")
+    axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
 
 def intervals(table: pd.DataFrame, ylabel: str) -> Figure:
@@ -173,15 +227,16 @@ def intervals(table: pd.DataFrame, ylabel: str) -> Figure:
     return figure
 
 
-def class_lines(panels: Mapping[str, pd.DataFrame], ylabel: str) -> Figure:
-    """A line for each label against beta: title -> table with index beta and one column for each label."""
-    figure, axes = two_columns(len(panels), height=3.0, sharey=True)
-    for axis, (title, table) in zip(axes, panels.items(), strict=True):
-        for color, (label, values) in zip(COLORS, table.items(), strict=False):
-            axis.plot(table.index, values, color=color, marker="o", markersize=3, label=str(label))
-        axis.set(title=title, xscale="log", xlabel=LOGARITHMIC["beta"])
-    axes[0].set_ylabel(ylabel)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+def heat(table: pd.DataFrame, label: str, form: str = ".1f") -> Figure:
+    """A table of numbers, none below zero, as a heat map with its numbers; its column names may take two lines."""
+    rows, columns = table.shape
+    figure, axis = plt.subplots(figsize=(1.5 + 0.8 * columns, 1.0 + 0.28 * rows), layout="constrained")
+    sns.heatmap(
+        table, annot=True, fmt=form, cmap="viridis", vmin=0, cbar_kws={"label": label}, annot_kws={"size": 10}, ax=axis
+    )
+    axis.set(xlabel="")
+    axis.tick_params(length=0)
+    axis.tick_params(axis="y", rotation=0)
     return figure
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
-from scipy import stats
 
+from exon.evaluation.intervals import t_interval
 from exon.figures.compare import two_columns
 from exon.figures.plots import COLORS, GREY
 
@@ -78,13 +78,6 @@ def outcomes(panels: Mapping[str, str], table: pd.DataFrame) -> Figure:
         axis.set(title=title, xlabel="", ylabel="")
     _legend(figure, axes[0])
     return figure
-
-
-def t_interval(values: "pd.Series[float]", level: float = 0.95) -> tuple[float, float]:
-    """mean ± t sd / sqrt(n), with n - 1 degrees of freedom: the interval of a mean; of a single value the value itself."""
-    n, mean = len(values), float(np.mean(values))
-    half = float(stats.t.ppf((1 + level) / 2, n - 1) * np.std(values, ddof=1) / np.sqrt(n)) if n > 1 else 0.0
-    return mean - half, mean + half
 
 
 def _legend(figure: Figure, axis: Any) -> None:

@@ -1,4 +1,4 @@
-"""The command line: exon data | run | sweep | verify | redraw | judge | summarize | claims | replicate | crate.
+"""The command line: exon data | run | sweep | verify | redraw | judge | baselines | summarize | claims | replicate | crate.
 
 What a command needs is imported inside it: help and a mistake are answered before PyTorch is loaded.
 """
@@ -169,6 +169,16 @@ def judge(
     content = {**judges.record_of(trained, dataset, width, seed), "provenance": provenance.finish(begun)}
     judges.save(trained, content, judges.folder(name))
     print(f"{judges.folder(name)}: test error {content['test_error_pct']:.2f} %")
+
+
+@app.command()
+def baselines(name: Annotated[str, typer.Argument(help="mnist or cifar10")]) -> None:
+    """Measure what purity is held against (raw pixels, principal components, chance) and keep it in results/baselines."""
+    from exon import data as datasets
+    from exon.evaluation import baselines as measured
+
+    path = measured.write(datasets.load(name))
+    print(f"{path}: {', '.join(f'{words} {value:.1f} %' for words, value in measured.lines(name).items())}")
 
 
 @app.command()

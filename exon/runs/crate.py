@@ -47,6 +47,7 @@ SHARED = {
     "constraints.txt": "the version of every package",
     "results/summary/*.csv": "all records as one table",
     "results/judge/*/*": "the classifier that names generated images",
+    "results/baselines/*": "the purity of raw pixels, of principal components and by chance",
     "results/reference/*.csv": "published numbers that the runs are compared with",
     "results/portable*": "the bits of a run and of single operations on several processors, and what they cost",
     "results/faults.json": "what survived kills, full disks and damage",

@@ -86,6 +86,7 @@ def small_book(tmp_path):
             copy.mkdir(parents=True)
             content = json.loads((stored / "run.json").read_text())
             content["metrics"]["kl"] = kl
+            content.pop("sha256", None)
             (copy / "run.json").write_text(json.dumps(content))
             shutil.copy(stored / "history.csv", copy)
         for name, metrics in (grids or {}).items():

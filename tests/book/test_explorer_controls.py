@@ -23,7 +23,7 @@ from exon_book.explorer.packing import write_script
 pytestmark = pytest.mark.xdist_group("explorers")
 
 VALIDATION = {(0.1, 1): 4.0, (0.1, 2): 3.5, (0.1, 3): 3.0, (1.0, 1): 3.0, (5.0, 1): 3.0, (5.0, 3): 4.0}
-"""beta, seed -> validation error of the runs with weights: at beta 0.1 seed 2 has the median, at beta 5 seed 1 the lower one."""
+"""beta, seed -> validation error of the runs with weights: at beta 0.1 seed 2 has the median, at beta 5 seed 1 is the lowest."""
 
 CIFAR10_RUN = Path("results/cpu/cifar10/beta-0.05_seed-1")
 

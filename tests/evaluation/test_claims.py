@@ -17,6 +17,23 @@ from exon.runs import grid
 RESULTS = Path("results")
 
 
+@pytest.fixture
+def runs_at(tmp_path):
+    """Make the record of a run at a beta: one metric, and others by name."""
+
+    def make(beta, metric, value, seed=1, **metrics):
+        content = json.loads((RESULTS / "cpu/mnist/beta-1_seed-1/run.json").read_text())
+        del content["sha256"]
+        content["experiment"] |= {"beta": beta, "seed": seed}
+        content["metrics"] = {metric: value, **metrics}
+        folder = tmp_path / f"beta-{beta:g}_seed-{seed}"
+        folder.mkdir()
+        (folder / "run.json").write_text(json.dumps(content))
+        return folder
+
+    return make
+
+
 @pytest.fixture(scope="module")
 def findings():
     return {finding.claim.name: finding for finding in check_all(RESULTS)}
@@ -34,14 +51,15 @@ def test_every_claim_holds_on_the_stored_records_and_shows_its_numbers(findings)
 @pytest.mark.parametrize(
     "reversed_numbers",
     [
-        ("kl-falls", lambda n: n[::-1].set_axis(n.index)),
+        ("kl-falls", lambda n: -n),
         ("ssim-lowest-at-50", lambda n: -n),
-        ("generation-lowest-at-5", lambda n: -n),
-        ("v-nat-falls", lambda n: n[::-1].set_axis(n.index)),
+        ("generation-high-at-50", lambda n: -n),
+        ("v-nat-falls", lambda n: -n),
         ("in-place-from-5", lambda n: n + 10),
-        ("out-of-place-at-0.1", lambda n: n - 10),
-        ("clouds-everywhere", lambda n: n - 10),
-        ("little-left-at-50", lambda n: n * [100, 1]),
+        ("out-of-place-at-0.1", lambda n: -n),
+        ("label-not-placement-from-5", lambda n: -n),
+        ("clouds-everywhere", lambda n: n.replace(n["highest"], 95)),
+        ("little-left-at-50", lambda n: n * 100),
         ("ce-lowers-error", lambda n: n + 80),
         ("ce-lowers-renamed-error", lambda n: n + 65),
         ("ce-raises-purity", lambda n: n - 26),
@@ -77,12 +95,47 @@ def test_every_claim_can_fail(findings, reversed_numbers):
     assert check(changed, runs).verdict == FAILS
 
 
+def test_claims_over_beta_count_every_run_of_every_seed(runs_at):
+    """One run that lies elsewhere is enough, and a claim names how many runs it rests on."""
+    claim = CLAIMS["generation-high-at-50"]
+    runs = [runs_at(beta, "generation_error_pct", value) for beta, value in ((5.0, 20.0), (50.0, 60.0))]
+    more = [runs_at(beta, "generation_error_pct", value, 2) for beta, value in ((5.0, 59.0), (50.0, 61.0))]
+    missing = runs[0].with_name("not-yet")
+    finding = check(claim, runs, [*more, missing])
+    assert finding.verdict == HOLDS
+    assert finding.numbers["beta 5"].to_dict() == {"lowest": 20, "highest": 59, "runs": 2}
+    assert "beta 50 runs → 2" in finding.numbers_as_text()
+    assert check(claim, runs, [runs_at(5.0, "generation_error_pct", 60.5, 3)]).verdict == FAILS
+    assert check(claim, [runs[0]], [missing]).reason == "no run of 'beta 50'"
+
+
+def test_a_run_that_did_not_measure_a_metric_does_not_count(runs_at):
+    runs = [
+        runs_at(5.0, "placement_error_pct", 1.0),
+        runs_at(50.0, "kl", 1.0),
+        runs_at(10.0, "placement_error_pct", 2.0),
+    ]
+    finding = check(CLAIMS["in-place-from-5"], runs)
+    assert finding.verdict == HOLDS
+    assert finding.numbers.to_dict() == {
+        ("beta 5 to 50", "lowest"): 1,
+        ("beta 5 to 50", "highest"): 2,
+        ("beta 5 to 50", "runs"): 2,
+    }
+
+
+def test_label_uncertainty_is_held_against_the_placement_error_of_the_same_run(runs_at):
+    runs = [runs_at(beta, "placement_error_pct", beta, label_uncertainty_pct=12.0) for beta in (1.0, 5.0, 10.0)]
+    numbers = evidence.label_above_placement(runs)
+    assert numbers.to_dict() == {"smallest difference": 2, "runs": 2}
+
+
 def test_the_numbers_are_those_of_the_records(findings):
-    runs = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("cpu/mnist/beta-1_seed-*/run.json"))]
-    mean = sum(run["metrics"]["kl"] for run in runs) / len(runs)
-    assert len(runs) == 3
-    assert findings["kl-falls"].numbers[1.0] == pytest.approx(mean)
-    assert "1 → 6.68" in findings["kl-falls"].numbers_as_text()
+    runs = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("cpu/mnist/beta-50_seed-?/run.json"))]
+    values = [run["metrics"]["kl"] for run in runs]
+    found = findings["kl-falls"].numbers["beta 50"]
+    assert (found["lowest"], found["highest"], found["runs"]) == (min(values), max(values), len(values))
+    assert "beta 5 lowest → 3." in findings["kl-falls"].numbers_as_text()
 
 
 def test_a_claim_with_a_missing_run_cannot_be_checked():
@@ -91,7 +144,7 @@ def test_a_claim_with_a_missing_run_cannot_be_checked():
     assert finding.verdict == UNKNOWN
     assert finding.numbers_as_text() == "1 of 13 runs are missing: nowhere, ..."
     assert check(CLAIMS["ce-lowers-error"], []).verdict == UNKNOWN
-    assert check(CLAIMS["out-of-place-at-0.1"], runs).reason == "no run of 0.1"
+    assert check(CLAIMS["kl-falls"], runs).reason == "no run of 'beta 0.1 to 1'"
 
 
 def test_a_pattern_chooses_runs_and_names_may_be_several():

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from exon.evaluation.intervals import Spread, pooled, prediction_interval
+from exon.evaluation.intervals import Spread, pooled, prediction_interval, t_interval
 
 VALUES = st.lists(st.floats(-100, 100), min_size=2, max_size=6)
 
@@ -21,6 +21,12 @@ def test_the_pooled_spread_is_the_residual_spread_about_group_means(groups):
     residuals = np.concatenate([np.array(values) - np.mean(values) for values in groups])
     df = len(residuals) - len(groups)
     assert pooled([*groups, [3.0]]) == pytest.approx((np.sqrt((residuals**2).sum() / df), df), abs=1e-9)
+
+
+def test_the_interval_of_a_mean_is_students():
+    values = [1.0, 2.0, 6.0, 3.5]
+    assert t_interval(values, 0.9) == pytest.approx(stats.t.interval(0.9, 3, np.mean(values), stats.sem(values)))
+    assert t_interval([2.5]) == (2.5, 2.5)
 
 
 def test_single_values_have_no_spread():

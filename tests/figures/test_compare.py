@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import stats
 
 from exon import prior
 from exon.figures import compare, plots
@@ -16,18 +17,57 @@ def _close():
     plt.close("all")
 
 
-def test_means_and_deviations_are_drawn_over_the_seeds():
-    rows = [(1.0, "kl", 2.0), (1.0, "kl", 4.0), (10.0, "kl", 1.0), (1.0, "other", 9.0)]
-    here = pd.DataFrame(rows, columns=["beta", "metric", "value"])
+def table(*rows):
+    return pd.DataFrame(rows, columns=["beta", "metric", "value", "split_seed"])
+
+
+def points(collection):
+    return collection.get_offsets().tolist()
+
+
+def test_means_and_t_intervals_are_drawn_over_the_seeds_and_every_run_beside_them():
+    here = table(
+        *((1.0, "kl", v, 1) for v in (2.0, 3.0, 7.0)), (10.0, "kl", 1.0, 1), (1.0, "kl", 9.0, 2), (1.0, "x", 50.0, 1)
+    )
     authors = {"authors": pd.DataFrame([(1.0, "kl", 5.0)], columns=["beta", "metric", "value"])}
-    (axis,) = compare.against({"kl": "KL"}, here, authors, floors={"kl": 0.5}).axes
-    line, _, (bars,) = axis.containers[0]
-    np.testing.assert_allclose(line.get_xydata(), [[1, 3], [10, 1]])
+    (axis,) = compare.against({"kl": "KL"}, here, authors, controls={"kl": {"chance": 0.5}}).axes
+    np.testing.assert_allclose(axis.lines[0].get_xydata(), [[1, 4], [10, 1]])
+    bars, runs, other_split, *_ = axis.collections
     low, high = bars.get_segments()[0][:, 1]
-    assert high - low == pytest.approx(2 * np.std([2, 4], ddof=1))
-    np.testing.assert_allclose(axis.lines[-2].get_xydata(), [[1, 5]])
-    assert axis.lines[-1].get_ydata()[0] == 0.5
+    assert (low, high) == pytest.approx(stats.t.interval(0.95, 2, 4, stats.sem([2, 3, 7])))
+    assert points(runs) == [[1, 2], [1, 3], [1, 7]]  # the single run at 10 is its own mean
+    assert points(other_split) == [[1, 9]]
+    assert axis.get_ylim()[0] == min(0, low)
+    assert high < axis.get_ylim()[1]
+    assert [line.get_xydata().tolist() for line in axis.lines if line.get_linestyle() == "--"] == [[[1, 5]]]
+    assert [list(line.get_ydata()) for line in axis.lines if line.get_linestyle() == "-."] == [[0.5, 0.5]]
     assert axis.get_xscale() == "log"
+
+
+def test_n_is_said_where_it_is_not_three():
+    one = table((1.0, "kl", 2.0, 1), (10.0, "kl", 1.0, 1))
+    three = table(*((beta, "kl", v, 1) for beta in (1.0, 10.0) for v in (2.0, 3.0, 4.0)))
+    two = table(*((1.0, "kl", v, 1) for v in (2.0, 3.0, 4.0)), *((10.0, "kl", v, 1) for v in (2.0, 3.0)))
+
+    def said(here):
+        return [text.get_text() for text in compare.against({"kl": "KL"}, here).axes[0].texts if text.get_text()]
+
+    assert said(one) == ["n = 1"]
+    assert said(three) == ["n = 3"]
+    assert said(two) == ["2", "$n$"]
+
+
+def test_the_wide_interval_of_two_runs_does_not_set_the_scale():
+    here = table((1.0, "kl", 2.0, 1), (1.0, "kl", 3.0, 1))
+    (axis,) = compare.against({"kl": "KL"}, here).axes
+    assert axis.get_ylim() == pytest.approx((0, 1.15 * 3))
+
+
+def test_two_metrics_share_a_panel():
+    here = table((1.0, "placement_error_pct", 2.0, 1), (1.0, "label_uncertainty_pct", 8.0, 1))
+    (axis,) = compare.against({"placement_error_pct label_uncertainty_pct": "parts"}, here).axes
+    assert [line.get_ydata().tolist() for line in axis.lines if line.get_marker() == "o"] == [[2.0], [8.0]]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["placement", "label"]
 
 
 def test_a_sheet_lies_as_the_points_do(device):
@@ -51,17 +91,27 @@ def test_the_sheet_keeps_images_within_half_a_shade():
     assert (pixels[:5, :5] - (images[0, 0] + 1) / 2).abs().max() <= 1 / 62 + 1e-6
 
 
-def test_authors_are_shown_over_the_same_epochs_only():
-    history = pd.DataFrame(
-        {"epoch": [1, 2], "test_error_pct": [9.0, 8.0], **{name: [1.0, 1.0] for name in compare.TERMS}}
-    )
-    authors = pd.DataFrame(
-        {"epoch": [1, 2, 3], "test_error_pct": [7.0, 6.0, 5.0], **{name: [1.0, 1.0, 1.0] for name in compare.TERMS}}
-    )
-    error = compare.error_curves({1.0: history}, {1.0: authors}).axes[0]
-    assert [line.get_xdata().max() for line in error.lines] == [2, 2]
-    for axis in compare.term_curves({1.0: history}, {1.0: authors}).axes:
-        assert [line.get_xdata().max() for line in axis.lines] == [2, 2]
+def test_curves_are_means_in_a_band_and_the_authors_only_over_the_same_epochs():
+    columns = ["test_error_pct", *compare.TERMS]
+    seeds = [
+        pd.DataFrame({"beta": 5.0, "epoch": [1, 2], **dict.fromkeys(columns, values)}) for values in ([9, 7], [5, 6])
+    ]
+    here = pd.concat([*seeds, seeds[0].assign(beta=0.1)], ignore_index=True)
+    authors = pd.DataFrame({"beta": 5.0, "epoch": [1, 2, 3], **{name: [7, 6, 5] for name in columns}})
+    figure = compare.curves(here, authors)
+    for axis in figure.axes:
+        lines = [line for line in axis.lines if len(line.get_xdata())]
+        weak, mean, theirs = (line.get_xydata().tolist() for line in lines)
+        assert weak == [[1, 9], [2, 7]]
+        assert mean == [[1, 7], [2, 6.5]]
+        assert theirs == [[1, 7], [2, 6]]
+        band = axis.collections[1].get_paths()[0].vertices
+        assert (band[:, 1].min(), band[:, 1].max()) == (5, 9)
+        shades = [tuple(line.get_color()) for line in lines]
+        assert shades[1] == shades[2] != shades[0]
+        assert lines[2].get_linestyle() == "--"
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [r"$\beta$ = 0.1", r"$\beta$ = 5", "authors"]
 
 
 def test_figures_of_the_plane_are_the_same_from_every_device(device):
@@ -126,19 +176,30 @@ def test_a_weight_of_zero_has_its_place_on_a_logarithmic_axis():
     assert one - hundredth > hundredth - zero
 
 
-def test_every_label_has_its_line_and_colour():
-    table = pd.DataFrame({0: [3.0, 1.0], 1: [2.0, 0.5]}, index=pd.Index([0.1, 10.0], name="beta"))
-    left, right = compare.class_lines({"a": table, "b": 2 * table}, "V-nat").axes
-    assert [list(line.get_ydata()) for line in left.lines] == [[3.0, 1.0], [2.0, 0.5]]
-    assert [line.get_color() for line in left.lines] == list(plots.COLORS[:2])
-    assert list(right.lines[0].get_ydata()) == [6.0, 2.0]
+def test_a_heat_map_shows_its_numbers():
+    numbers = pd.DataFrame({"a": [3.04, 1.0], "b": [0.0, 7.5]}, index=pd.Index([0, 1], name="digit"))
+    axis = compare.heat(numbers, "V-nat").axes[0]
+    assert [text.get_text() for text in axis.texts] == ["3.0", "0.0", "1.0", "7.5"]
+    assert axis.get_ylabel() == "digit"
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["a", "b"]
+
+
+def test_codes_stand_beside_their_decoded_plane():
+    p = prior.circle()
+    images = -torch.ones(4, 1, 2, 2)
+    panels = {name: (p.means, torch.arange(10), p, images) for name in ("a", "b")}
+    left, right, below, _ = compare.planes(panels, limits=(24, 15)).axes
+    assert (left.get_title(), below.get_title()) == ("a", "b")
+    assert left.get_xlim() == (-24, 24)
+    np.testing.assert_allclose(left.collections[0].get_offsets(), p.means, rtol=1e-6)
+    assert right.images[0].get_extent() == [-30, 30, -30, 30]
 
 
 def test_authors_with_a_spread_are_drawn_with_it():
     here = pd.DataFrame([(1.0, "kl", 2.0)], columns=["beta", "metric", "value"])
     authors = pd.DataFrame([(1.0, "kl", 5.0, 0.5)], columns=["beta", "metric", "value", "sd"])
     (axis,) = compare.against({"kl": "KL"}, here, {"authors": authors}).axes
-    _, _, (bars,) = axis.containers[1]
+    (_, _, (bars,)) = axis.containers[-1]
     np.testing.assert_allclose(bars.get_segments()[0][:, 1], [4.5, 5.5])
 
 

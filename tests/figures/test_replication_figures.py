@@ -2,7 +2,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
 from exon.figures import replication
 
@@ -11,13 +10,6 @@ from exon.figures import replication
 def _close():
     yield
     plt.close("all")
-
-
-def test_the_interval_of_a_mean_is_students():
-    values = pd.Series([1.0, 2.0, 6.0, 3.5])
-    interval = stats.t.interval(0.9, 3, values.mean(), stats.sem(values))
-    assert replication.t_interval(values, 0.9) == pytest.approx(interval)
-    assert replication.t_interval(pd.Series([2.5])) == (2.5, 2.5)
 
 
 def test_effects_of_several_series_are_drawn_with_their_intervals_and_none_where_none_is():

@@ -26,6 +26,7 @@ def no_data(monkeypatch, tmp_path):
     ("arguments", "sentence"),
     [
         (("data", "svhn"), "exon: dataset = 'svhn' is not known: give 'mnist' or 'cifar10'."),
+        (("baselines", "svhn"), "exon: dataset = 'svhn' is not known: give 'mnist' or 'cifar10'."),
         (("run", "mnist", "--set", "betta=1"), "exon: 'betta' is not a parameter of"),
         (("run", "mnist", "--arithmetic", "foo"), "exon: arithmetic = 'foo' is not known: give portable or native."),
         (("run", "mnist", "--set", "beta"), "exon: --set beta is not accepted: write NAME=VALUE"),

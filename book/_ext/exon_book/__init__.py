@@ -9,8 +9,8 @@
 {over}`max beta::test_error_pct:.2f`                       min, max, mean, sd or n of a metric over the runs of a grid
 {over}`spread beta/beta-5_*::kl:.2f`                      mean ± sd, the mean alone of one run; `runs`: "one run", "3 runs"
 {claim}`KL falls with beta <kl-falls>`                     words that a check of `exon.evaluation.claims` must bear out
-{plot} mnist-latent                                        a figure of `exon_book.plots`, drawn from the runs of a grid
-{ledger} beta::kl                                          every number of the paper's table beside the one found here
+{plot} mnist-planes                                        a figure of `exon_book.plots`, drawn from the runs of a grid
+{ledger} beta beta_seeds::kl                               every number of the paper's table beside the one found here
 {cells} ablation/v2_*                                      every outcome in the four cells of the ablation
 {effects} ablation/v2_*                                    main effects and interaction on every outcome
 {trials} cifar10_setting                                   the settings tried for small CIFAR-10 runs, by validation error

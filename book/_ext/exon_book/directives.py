@@ -114,17 +114,19 @@ class Plot(Shown, GridDirective):
     def grids(self) -> str:
         if self.arguments[0] not in FIGURES:
             raise UserError("no such plot")
-        return FIGURES[self.arguments[0]][0]
+        return FIGURES[self.arguments[0]].grids
 
     def made_of(self, runs: list[Path]) -> list[nodes.Node]:
         name = self.arguments[0]
+        plotted = FIGURES[name]
+        shown = plotted.choose(runs)
         image = io.StringIO()
         try:
             with plt.rc_context(cast(Any, plots.STYLE)):
-                FIGURES[name][1](runs).savefig(image, format="svg", metadata={"Date": None}, bbox_inches="tight")
+                plotted.draw(shown).savefig(image, format="svg", metadata={"Date": None}, bbox_inches="tight")
         finally:
             plt.close("all")
-        return self.show(name, compact(image.getvalue()), self.origin(runs))
+        return self.show(name, compact(image.getvalue()), self.origin(shown))
 
 
 def figure_of(content: dict[str, Any], cell_id: str) -> str | None:

@@ -16,6 +16,7 @@ from exon.runs import grid, record
 logger = logging.getLogger(__name__)
 
 RUNS_PAGE = "book/runs"
+NAMED = 4  # runs that a figure was made from: so many are told by name
 
 
 def locate(env: BuildEnvironment, run: str, name: str) -> Path:
@@ -70,14 +71,33 @@ def unfinished(names: str, root: Path) -> list[str]:
 
 
 def median_run(runs: list[Path]) -> Path:
-    """The run whose validation error is the median of all; the lower of the two in the middle, and of equals the lowest seed.
+    """The run that stands for all seeds of one setting where one is shown.
+
+    Of three or more it is the one whose validation error is their median (of an even number the lower of the two in the
+    middle), the lowest seed where several have that error; of one or two it is the lowest seed. So neither test images nor
+    a figure choose.
 
     Raises:
         UserError: a record has no validation error.
     """
     errors = {run: value_of(record.read(run), "validation_error_pct") for run in runs}
     median = statistics.median_low(errors.values())
-    return min((run for run in runs if errors[run] == median), key=lambda run: record.experiment_of(run).seed)
+    chosen = [run for run in runs if len(runs) < 3 or errors[run] == median]
+    return min(chosen, key=lambda run: record.experiment_of(run).seed)
+
+
+def by_beta(runs: list[Path], keeping: str = "") -> dict[float, Path]:
+    """beta -> its `median_run`, in order of beta; runs on another split than the first do not take part.
+
+    Args:
+        keeping: a file; the rule is then applied among the runs that hold it.
+    """
+    seeds: dict[float, list[Path]] = {}
+    for run in runs:
+        experiment = record.experiment_of(run)
+        if experiment.split_seed == 1 and (run / keeping).exists():
+            seeds.setdefault(experiment.beta, []).append(run)
+    return {beta: median_run(seeds[beta]) for beta in sorted(seeds)}
 
 
 def _grids(names: str) -> list[str]:
@@ -125,12 +145,13 @@ def formatted(value: float, form: str) -> str:
 
 
 def origin(env: BuildEnvironment, names: str, done: list[Path]) -> nodes.paragraph:
-    """Which runs of which grids a figure or table was made from, and the commands that run them again."""
+    """Which runs of which grids a figure or table was made from, a few by their names, and the commands that run them again."""
     runs, grids = declared(names), _grids(names)
     epochs = sorted({record.experiment_of(run).epochs for run in done})
     of = f"of the grid{'s' * (len(grids) > 1)} {' and '.join(grids)}"
-    if len(runs) == 1:
-        which = f"the run {done[0].name} {of}"
+    if len(done) <= NAMED:
+        *first, last = (run.name for run in done)
+        which = f"the run{'s' * bool(first)} {', '.join(first)}{' and ' * bool(first)}{last} {of}"
     else:
         which = f"{'all' if len(done) == len(runs) else f'{len(done)} of'} {len(runs)} runs {of}"
     scale = f": profile {runs[0].experiment.profile}, {'/'.join(map(str, epochs))} epochs. Again: "

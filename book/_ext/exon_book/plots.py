@@ -1,10 +1,8 @@
-"""The figures that set several runs beside each other, drawn from their records while the book is built.
-
-FIGURES: name -> the grids whose runs it reads, and the function that draws it from their folders.
-"""
+"""The figures that set several runs beside each other, drawn from their records while the book is built: `FIGURES`, by name."""
 
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import torch
@@ -13,21 +11,54 @@ from torch import Tensor
 
 from exon import data, explain
 from exon.errors import UserError
-from exon.evaluation import reference
+from exon.evaluation import baselines, reference
 from exon.evaluation.tables import CELLS, along, metrics_of
 from exon.figures import compare, plots
 from exon.prior import GaussianMixturePrior
 from exon.runs import checkpoint, record
+from exon_book.lookup import by_beta
 from exon_book.tables.trials import curves
 
-PANELS = (0.1, 0.5, 5.0, 50.0)
+SHOWN = (0.1, 5.0, 50.0)
+"""The values of beta at which the page shows single runs: those at which all seeds keep their weights."""
 AUTHORS_20, AUTHORS_100 = "authors, epoch 20", "authors, epoch 100"
+DRAWS, JUDGE, CHANCE = "draws from the prior", "judge on test images", "chance"
 
 
-def by_beta(runs: list[Path]) -> dict[float, Path]:
-    """beta -> the run of seed 1, in order of beta."""
-    experiments = {run: record.experiment_of(run) for run in runs}
-    return {e.beta: run for run, e in sorted(experiments.items(), key=lambda item: item[1].beta) if e.seed == 1}
+class Plotted(NamedTuple):
+    """A figure: the grids whose runs it reads, the function that draws it from their folders, and which of them it shows."""
+
+    grids: str
+    draw: Callable[[list[Path]], Figure]
+    choose: Callable[[list[Path]], list[Path]] = lambda runs: runs
+
+
+def one_for_each(betas: Collection[float]) -> Callable[[list[Path]], list[Path]]:
+    """The run that stands for its seeds at each of some betas, among those that keep their weights."""
+
+    def choose(runs: list[Path]) -> list[Path]:
+        chosen = by_beta(runs, "model.safetensors")
+        return [chosen[beta] for beta in betas]
+
+    return choose
+
+
+def at(betas: Collection[float]) -> Callable[[list[Path]], list[Path]]:
+    """All runs at some betas, on the first split."""
+
+    def choose(runs: list[Path]) -> list[Path]:
+        experiments = [(run, record.experiment_of(run)) for run in runs]
+        found = [run for run, e in experiments if e.beta in betas and e.split_seed == 1]
+        if lacking := set(betas) - {record.experiment_of(run).beta for run in found}:
+            raise KeyError(min(lacking))
+        return found
+
+    return choose
+
+
+def named(run: Path) -> str:
+    """The beta of a run, as a title."""
+    return rf"$\beta = {record.experiment_of(run).beta:g}$"
 
 
 def codes(run: Path) -> tuple[Tensor, Tensor, GaussianMixturePrior]:
@@ -36,34 +67,29 @@ def codes(run: Path) -> tuple[Tensor, Tensor, GaussianMixturePrior]:
     return arrays["z"], arrays["labels"].long(), record.experiment_of(run).build_prior()
 
 
-def mnist_latent(runs: list[Path]) -> Figure:
-    chosen = by_beta(runs)
-    return compare.latent_panels({rf"$\beta = {beta:g}$": codes(chosen[beta]) for beta in PANELS}, limit=24)
-
-
 @torch.no_grad()
+def decoded(run: Path) -> Tensor:
+    """The decoded points of a grid over the authors' square, [-15, 15]^2, every 2.5."""
+    model = checkpoint.load_weights(record.experiment_of(run), run / "model.safetensors")
+    return model.decode(explain.grid(limit=15, step=2.5))
+
+
+def mnist_planes(runs: list[Path]) -> Figure:
+    return compare.planes({named(run): (*codes(run), decoded(run)) for run in runs}, limits=(24, 15))
+
+
 def mnist_grids(runs: list[Path]) -> Figure:
-    chosen, panels = by_beta(runs), {}
-    for beta in PANELS:
-        run = chosen[beta]
-        model = checkpoint.load_weights(record.experiment_of(run), run / "model.safetensors")
-        panels[rf"$\beta = {beta:g}$"] = model.decode(explain.grid(limit=15, step=2.5))
-    return compare.grid_panels(panels, limit=15)
+    return compare.grid_panels({named(run): decoded(run) for run in runs}, limit=15)
 
 
-def _curves(runs: list[Path], betas: Collection[float]) -> tuple[dict[float, pd.DataFrame], dict[float, pd.DataFrame]]:
-    chosen = {beta: run for beta, run in by_beta(runs).items() if beta in betas}
-    histories = {beta: pd.read_csv(run / "history.csv") for beta, run in chosen.items()}
-    curves = {beta: reference.curve(record.experiment_of(run)) for beta, run in chosen.items()}
-    return histories, {beta: curve for beta, curve in curves.items() if curve is not None}
-
-
-def mnist_error_curves(runs: list[Path]) -> Figure:
-    return compare.error_curves(*_curves(runs, PANELS))
-
-
-def mnist_term_curves(runs: list[Path]) -> Figure:
-    return compare.term_curves(*_curves(runs, (0.1, 1.0, 50.0)))
+def mnist_curves(runs: list[Path]) -> Figure:
+    experiments = {run: record.experiment_of(run) for run in runs}
+    here = pd.concat(
+        pd.read_csv(run / "history.csv").assign(beta=e.beta, seed=e.seed) for run, e in experiments.items()
+    )
+    theirs = {e.beta: curve for e in experiments.values() if (curve := reference.curve(e)) is not None}
+    authors = pd.concat(curve.assign(beta=beta) for beta, curve in theirs.items())
+    return compare.curves(here.reset_index(drop=True), authors.reset_index(drop=True))
 
 
 def mnist_table(runs: list[Path]) -> Figure:
@@ -73,24 +99,27 @@ def mnist_table(runs: list[Path]) -> Figure:
     return compare.against(panels, here, authors)
 
 
-def explained(panels: dict[str, str]) -> Callable[[list[Path]], Figure]:
-    """What the latent space is like against beta, with the floors of center error and generation error."""
+def explained(panels: dict[str, str], dataset: str) -> Callable[[list[Path]], Figure]:
+    """What the latent space is like against beta; percentages with chance and their controls."""
 
     def draw(runs: list[Path]) -> Figure:
         here = metrics_of(runs)
         means = here.groupby("metric")["value"].mean()
-        floors = {"center_error_pct": means["center_error_floor_pct"], "generation_error_pct": means["judge_error_pct"]}
-        return compare.against(panels, here, floors=floors)
+        controls = {
+            "center_error_pct": {DRAWS: means["center_error_floor_pct"], CHANCE: 90.0},
+            "generation_error_pct": {JUDGE: means["judge_error_pct"], CHANCE: 90.0},
+            "purity_pct": baselines.lines(dataset) or {CHANCE: 10.0},
+        }
+        return compare.against(panels, here, controls=controls)
 
     return draw
 
 
 MNIST_EXPLAINED = {
     "center_error_pct": "center error (%)",
+    "placement_error_pct label_uncertainty_pct": "its two parts (%)",
     "purity_pct": "purity (%)",
     "generation_error_pct": "generation error (%)",
-    "v_nat": "V-nat (nats)",
-    "cardinality_mean": "cardinality",
 }
 CIFAR10_EXPLAINED = {
     "cardinality_mean": "cardinality",
@@ -105,13 +134,14 @@ CIFAR10_EXPLAINED = {
 
 
 def mnist_v_nat(runs: list[Path]) -> Figure:
-    table = metrics_of(list(by_beta(runs).values()))
-    panels = {}
-    for dimension in (1, 2):
-        names = {f"v_nat_{label}_{dimension}": label for label in range(10)}
-        chosen = table[table["metric"].isin(names)].replace({"metric": names})
-        panels[f"$z_{dimension}$"] = chosen.pivot(index="beta", columns="metric", values="value")
-    return compare.class_lines(panels, "V-nat (nats)")
+    """V-nat by digit, and in both dimensions at each beta, the mean over the seeds."""
+    means = metrics_of(runs).groupby(["beta", "metric"])["value"].mean()
+    table = {
+        f"$\\beta = {beta:g}$\n$z_{dimension}$": [means[beta, f"v_nat_{label}_{dimension}"] for label in range(10)]
+        for beta in SHOWN
+        for dimension in (1, 2)
+    }
+    return compare.heat(pd.DataFrame(table).round(1).abs().rename_axis("digit"), "V-nat (nats)")
 
 
 def _by_distance(runs: list[Path]) -> dict[float, Path]:
@@ -186,24 +216,24 @@ def cifar10_ratio(runs: list[Path]) -> Figure:
     return compare.intervals(table, "change of the image, inside : outside")
 
 
-FIGURES: dict[str, tuple[str, Callable[[list[Path]], Figure]]] = {
-    "mnist-latent": ("beta", mnist_latent),
-    "mnist-grids": ("beta", mnist_grids),
-    "mnist-error-curves": ("beta", mnist_error_curves),
-    "mnist-term-curves": ("beta", mnist_term_curves),
-    "mnist-table": ("beta", mnist_table),
-    "mnist-explained": ("beta", explained(MNIST_EXPLAINED)),
-    "mnist-v-nat": ("beta", mnist_v_nat),
-    "design-latent": ("prior_design", design_latent),
-    "design-paths": ("prior_design", design_paths),
-    "design-diversity": ("prior_design", design_diversity),
-    "ablation-latent": ("ablation/v2_*", ablation_latent),
-    "ablation-grids": ("ablation/v2_*", ablation_grids),
-    "ablation-latent-sci": ("ablation/v3_*", ablation_latent),
-    "cifar10-curves": ("cifar10/beta-0.05_*", lambda runs: compare.step_curves(*curves(runs))),
-    "cifar10-table": ("cifar10/beta-*", cifar10_table),
-    "cifar10-explained": ("cifar10/beta-*", explained(CIFAR10_EXPLAINED)),
-    "cifar10-ratio": ("cifar10/beta-*", cifar10_ratio),
-    "path-lambda1": ("ablation/v2_* ablation_paths", path_over("lambda1")),
-    "path-kl": ("ablation/v2_* ablation_paths", path_over("kl_weight")),
+BETA, CIFAR10 = "beta beta_seeds", "cifar10/beta-*"
+FIGURES = {
+    "mnist-planes": Plotted(BETA, mnist_planes, one_for_each(SHOWN)),
+    "mnist-grids": Plotted(BETA, mnist_grids, one_for_each((0.1, 0.5, 5.0, 50.0))),
+    "mnist-curves": Plotted(BETA, mnist_curves, at(SHOWN)),
+    "mnist-table": Plotted(BETA, mnist_table),
+    "mnist-explained": Plotted(BETA, explained(MNIST_EXPLAINED, "mnist")),
+    "mnist-v-nat": Plotted(BETA, mnist_v_nat, at(SHOWN)),
+    "design-latent": Plotted("prior_design", design_latent),
+    "design-paths": Plotted("prior_design", design_paths),
+    "design-diversity": Plotted("prior_design", design_diversity),
+    "ablation-latent": Plotted("ablation/v2_*", ablation_latent),
+    "ablation-grids": Plotted("ablation/v2_*", ablation_grids),
+    "ablation-latent-sci": Plotted("ablation/v3_*", ablation_latent),
+    "cifar10-curves": Plotted("cifar10/beta-0.05_*", lambda runs: compare.step_curves(*curves(runs))),
+    "cifar10-table": Plotted(CIFAR10, cifar10_table),
+    "cifar10-explained": Plotted(CIFAR10, explained(CIFAR10_EXPLAINED, "cifar10")),
+    "cifar10-ratio": Plotted(CIFAR10, cifar10_ratio),
+    "path-lambda1": Plotted("ablation/v2_* ablation_paths", path_over("lambda1")),
+    "path-kl": Plotted("ablation/v2_* ablation_paths", path_over("kl_weight")),
 }

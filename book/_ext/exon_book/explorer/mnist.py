@@ -13,7 +13,7 @@ from exon.model import EXoN
 from exon.runs import checkpoint, record
 from exon_book.explorer.packing import Packing
 from exon_book.explorer.readings import readings
-from exon_book.lookup import finished, median_run
+from exon_book.lookup import by_beta, finished
 
 GRIDS = "beta beta_seeds"
 POINTS = 2000  # test images on the map
@@ -31,10 +31,10 @@ def files(root: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     if not chosen:
         raise UserError(f"no run of the grid {GRIDS!r} with its weights is finished.")
     entries = []
+    medians = by_beta(kept).values()
     for run, experiment in sorted(chosen.items(), key=lambda item: (item[1].beta, item[1].seed)):
-        name, beta = f"mnist-{run.name}", experiment.beta
-        median = median_run([other for other, e in chosen.items() if e.beta == beta])
-        entries.append({"file": name, "beta": beta, "seed": experiment.seed, "median": run == median, **readings(run)})
+        name, seed = f"mnist-{run.name}", experiment.seed
+        entries.append({"file": name, "beta": experiment.beta, "seed": seed, "median": run in medians, **readings(run)})
         yield name, export(run)
     prior = experiment.build_prior()
     radius = 2 * prior.variances[0, 0].sqrt().item()

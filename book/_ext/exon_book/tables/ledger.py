@@ -7,28 +7,36 @@ from docutils import nodes
 
 from exon.errors import UserError
 from exon.evaluation import reference
+from exon.evaluation.intervals import pooled, prediction_interval
 from exon.evaluation.tables import metrics_of
-from exon.runs import record
+from exon.experiment import Experiment
+from exon.runs import grid, record
 from exon_book.reading import GridDirective
 from exon_book.tables import number, table, with_spread
 from exon_book.tables.trials import authors_error_at, steps_of
 
 FORMS = {"test_error_pct": ".2f", "kl": ".3f", "negative_ssim": ".3f", "cardinality_automobile": ".1f"}
+PAPER = "paper"
 HEADS_CIFAR10 = ("β", "here", "seeds", "authors, same step", "authors, epoch 600", "runs", "difference")
 HEADS = (
     "β",
+    "n",
     "here",
-    "seeds",
+    "one more run, 95 %",
     "authors, same epoch",
-    "difference",
+    "gap",
+    "inside",
+    "here, {} epochs",
     "authors, epoch 100",
-    "difference",
-    "same epoch: within 2 sd",
 )
+SEEDS = 3  # from so many on a beta has an interval of its own
 
 
 class Ledger(GridDirective):
-    """{ledger} GRID::METRIC: a table over beta; the spread is the standard deviation over seeds where there are several."""
+    """{ledger} GRIDS::METRIC: a table over beta; the spread is the standard deviation over seeds where there are several.
+
+    Runs on another split than the first are left out. Those of the same grids at the profile `paper` have a column.
+    """
 
     @property
     def grids(self) -> str:
@@ -40,41 +48,58 @@ class Ledger(GridDirective):
             raise UserError(f"no such ledger: give one of {', '.join(FORMS)}")
         experiments = [record.experiment_of(run) for run in runs]
         dataset = experiments[0].dataset
-        metrics = metrics_of(runs).query("metric == @metric")
+        metrics = _measured(runs, metric)
         paper = reference.paper(dataset).query("metric == @metric")
         for beta in sorted(set(metrics["beta"]) - set(paper["beta"])):
             self.warn(f"the paper's table of {dataset} has no beta {beta:g}")
         if dataset == "cifar10":
             rows = cifar10_ledger(metrics, metric, max(map(steps_of, experiments)))
             return [table(HEADS_CIFAR10, rows), self.origin(runs)]
-        rows = ledger(metrics, metric, max(experiment.epochs for experiment in experiments))
-        return [table(HEADS, rows), self.origin(runs)]
+        long = self.runs_of_the_papers_length()
+        rows = ledger(metrics, metric, max(experiment.epochs for experiment in experiments), _measured(long, metric))
+        epochs = Experiment.create(dataset=dataset, profile=PAPER).epochs
+        return [table([head.format(epochs) for head in HEADS], rows), self.origin(runs)]
+
+    def runs_of_the_papers_length(self) -> list[Path]:
+        """The finished runs of the same grids at the authors' scale."""
+        folders = [Path(self.env.srcdir) / run.folder for run in grid.select(self.grids, PAPER)]
+        for folder in folders:
+            self.env.note_dependency(str(folder / "run.json"))
+        return [folder for folder in folders if (folder / "run.json").is_file()]
 
 
-def ledger(metrics: pd.DataFrame, metric: str, epochs: int) -> list[list[str]]:
+def ledger(metrics: pd.DataFrame, metric: str, epochs: int, long: pd.DataFrame) -> list[list[str]]:
     """The rows of the table, as text.
 
-    The only spread there is comes from the beta that was run with several seeds; differences at every beta are measured by it.
+    The authors' value is held against the interval in which one more run would lie: it is a single run itself. The interval is
+    made of the seeds at its own beta; where they are fewer than `SEEDS`, the spread is unknown.
+
+    Args:
+        metrics, long: the metric's rows of `metrics_of` the runs here, and of those that are as long as the paper's.
     """
     form = FORMS[metric]
-    here = _by_beta(metrics)
-    spread = here["std"].max()
+    here, longer = _by_beta(metrics), _by_beta(long)["mean"]
     early = _series(reference.at_epoch(epochs, here.index.tolist()), metric)
     late = _series(reference.paper(), metric)
     rows = []
     for beta, mean, sd, count in zip(here.index.tolist(), here["mean"], here["std"], here["count"], strict=True):
-        gap = mean - early[beta] if beta in early else None
-        within = "–" if gap is None or pd.isna(spread) else "yes" if abs(gap) <= 2 * spread else "no"
+        values = metrics.loc[metrics["beta"] == beta, "value"].tolist()
+        interval, inside = "unknown", "–"
+        if (spread := pooled([values])) and count >= SEEDS:
+            low, high = prediction_interval(values, spread)
+            interval = f"{number(low, form)} to {number(high, form)}"
+            inside = "–" if beta not in early else "yes" if low <= early[beta] <= high else "no"
         rows.append(
             [
                 f"{beta:g}",
-                with_spread(mean, sd, form),
                 str(count),
+                with_spread(mean, sd, form),
+                interval,
                 number(early.get(beta), form),
-                number(gap, "+" + form),
+                number(mean - early[beta] if beta in early else None, "+" + form),
+                inside,
+                number(longer.get(beta), form),
                 number(late.get(beta), form),
-                number(mean - late[beta] if beta in late else None, "+" + form),
-                within,
             ]
         )
     return rows
@@ -102,6 +127,14 @@ def cifar10_ledger(metrics: pd.DataFrame, metric: str, steps: int) -> list[list[
             ]
         )
     return rows
+
+
+def _measured(runs: list[Path], metric: str) -> pd.DataFrame:
+    """The rows of `metrics_of` for one metric, of the runs on the first split."""
+    if not runs:
+        return pd.DataFrame(columns=["beta", "value"])
+    table = metrics_of(runs)
+    return table[(table["metric"] == metric) & (table["split_seed"] == 1)]
 
 
 def _by_beta(metrics: pd.DataFrame) -> pd.DataFrame:
