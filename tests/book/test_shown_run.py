@@ -18,7 +18,7 @@ def run(tmp_path):
         content = json.loads(Path("results/quick/mnist/beta-1_seed-1/run.json").read_text())
         content.pop("sha256", None)
         content["experiment"] |= {"beta": beta, "seed": seed, "split_seed": split_seed}
-        content["metrics"] = {"validation_error_pct": error, "test_error_pct": -error}
+        content["metrics"] = {"validation_error_pct": error, "test_error_pct": 100 - (error or 0.0)}
         folder = tmp_path / f"beta-{beta}_seed-{seed}_split-{split_seed}"
         folder.mkdir()
         (folder / "run.json").write_text(json.dumps(content))
