@@ -21,6 +21,7 @@ class Claim:
         runs: grids with patterns of their runs' names, as `exon.runs.grid.select` takes them; "" where published numbers decide.
         evidence: the runs' folders -> the numbers that decide.
         holds: whether these numbers bear the sentence out.
+        further: grids like `runs` whose runs count as soon as they are finished, and are not waited for.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Claim:
     runs: str
     evidence: Evidence
     holds: Callable[[pd.Series], Any]
+    further: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,15 @@ class Finding:
         }
 
 
-def check(claim: Claim, runs: Iterable[Path]) -> Finding:
-    """Decide a claim on run folders; it cannot be checked unless each of them holds a record."""
+def check(claim: Claim, runs: Iterable[Path], further: Iterable[Path] = ()) -> Finding:
+    """Decide a claim on run folders; it cannot be checked unless each of `runs` holds a record."""
     folders = list(runs)
     missing = [folder for folder in folders if not (folder / "run.json").is_file()]
     nothing = pd.Series(dtype=float)
     if missing or (claim.runs and not folders):
         first = f": {missing[0].name}, ..." if missing else ""
         return Finding(claim, UNKNOWN, nothing, f"{len(missing)} of {len(folders)} runs are missing{first}")
+    folders += [folder for folder in further if (folder / "run.json").is_file()]
     try:
         numbers = claim.evidence(folders)
         return Finding(claim, HOLDS if claim.holds(numbers) else FAILS, numbers)

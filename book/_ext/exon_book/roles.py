@@ -97,12 +97,16 @@ class ClaimRole(RecordRole):
         if claim.runs:
             with suppress(UserError):  # where no run is finished, the claim cannot be checked
                 runs = runs_of(self.env, claim.runs)
+            with suppress(UserError):
+                runs += runs_of(self.env, claim.further) if claim.further else []
         root = Path(self.env.srcdir)
-        finding = check(claim, [root / run.folder for run in declared(claim.runs)])
+        required, further = ([root / run.folder for run in declared(names)] for names in (claim.runs, claim.further))
+        finding = check(claim, required, further)
         if finding.verdict == FAILS:
             logger.warning("the claim %r does not hold any more", name, location=self.get_location())
         if finding.verdict == UNKNOWN:
             logger.warning("the claim %r cannot be checked: %s", name, finding.reason, location=self.get_location())
-        basis = f"the runs of the grid {claim.runs}" if claim.runs else "published numbers"
+        grids = " ".join(filter(None, (claim.runs, claim.further)))
+        basis = f"the finished runs of {grids}" if grids else "published numbers"
         source = f"{claim.sentence} ({finding.numbers_as_text()}) Checked against {basis} whenever this page is built."
         return traced(self.env, text, source, anchor(runs[0]) if runs else "")
