@@ -25,9 +25,11 @@ class Comparison:
         differences: settings other than seeds in which all new runs differ from the stored ones, in words.
         values: series ("stored" or "new"), cell, seed, metric, value.
         cells: cell, metric, and for both series mean, sd, n; low and high, the 95 % prediction interval for the mean of
-            the new runs; `spread`, the stored runs that its width comes from; `within`. None where there is no value.
-        effects: stratum (the settings beside the two factors), outcome, term; for both series effect, low, high (95 %);
-            `agreement`; predicted_low and predicted_high for the new effect, `within`.
+            the new runs, of a percentage cut at 0 and 100; `spread`, the stored runs that its width comes from; `within`.
+            None where there is no value.
+        effects: stratum (the settings beside the two factors), outcome, term (a key of
+            `exon.evaluation.primary.TERMS`); for both series effect, low, high (95 % each, not corrected); `agreement`;
+            predicted_low and predicted_high for the new effect, `within`.
         claims: name, sentence, and for both series the verdict and the numbers.
     """
 

@@ -37,7 +37,7 @@ def effects(
     second: str,
     outcome: str,
     level: float = 0.95,
-    further: "pd.Series[int] | float" = math.inf,
+    further: "pd.Series[float] | float" = math.inf,
 ) -> pd.DataFrame:
     """The four simple effects and the interaction, each a sum of signed means of cells, sum_c w_c mean_c, with w_c = ±1.
 

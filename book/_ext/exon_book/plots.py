@@ -18,6 +18,7 @@ from exon.evaluation.tables import CELLS, along, metrics_of
 from exon.figures import compare, plots
 from exon.prior import GaussianMixturePrior
 from exon.runs import checkpoint, record
+from exon_book import ablation
 from exon_book.tables.trials import curves
 
 PANELS = (0.1, 0.5, 5.0, 50.0)
@@ -161,12 +162,11 @@ def ablation_grids(runs: list[Path]) -> Figure:
 
 PATH_PANELS = {
     "test_error_pct": "test error (%)",
-    "relabelled_error_pct": "test error, classes renamed (%)",
     "center_error_pct": "center error (%)",
     "generation_error_pct": "generation error (%)",
-    "kl": "KL (nats)",
-    "negative_ssim": "negative SSIM",
+    "kl_latent": "KL of z given the label (nats)",
 }
+PATH = "ablation/v2_* ablation_paths ablation_seeds/kl_weight-*"
 
 
 def path_over(setting: str) -> Callable[[list[Path]], Figure]:
@@ -199,11 +199,12 @@ FIGURES: dict[str, tuple[str, Callable[[list[Path]], Figure]]] = {
     "design-diversity": ("prior_design", design_diversity),
     "ablation-latent": ("ablation/v2_*", ablation_latent),
     "ablation-grids": ("ablation/v2_*", ablation_grids),
-    "ablation-latent-sci": ("ablation/v3_*", ablation_latent),
+    "ablation-effects": ("ablation ablation_seeds/v?_*", ablation.effects),
+    "ablation-every-run": ("ablation ablation_seeds/v?_*", ablation.every_run),
     "cifar10-curves": ("cifar10/beta-0.05_*", lambda runs: compare.step_curves(*curves(runs))),
     "cifar10-table": ("cifar10/beta-*", cifar10_table),
     "cifar10-explained": ("cifar10/beta-*", explained(CIFAR10_EXPLAINED)),
     "cifar10-ratio": ("cifar10/beta-*", cifar10_ratio),
-    "path-lambda1": ("ablation/v2_* ablation_paths", path_over("lambda1")),
-    "path-kl": ("ablation/v2_* ablation_paths", path_over("kl_weight")),
+    "path-lambda1": (PATH, path_over("lambda1")),
+    "path-kl": (PATH, path_over("kl_weight")),
 }

@@ -14,7 +14,8 @@ from docutils import nodes
 
 from exon.errors import UserError
 from exon.evaluation.comparison import Comparison, read, sentences
-from exon.figures import plots
+from exon.evaluation.primary import TERMS
+from exon.figures import forest, plots
 from exon.figures import replication as figures
 from exon.figures.svg import compact
 from exon.runs.replicate import FOLDER
@@ -25,7 +26,6 @@ from exon_book.tables.ablation import OUTCOMES
 
 EXAMPLE = Path("results/replication")
 FOLDERS = {EXAMPLE: "with new seeds", FOLDER: "yours"}
-TERMS = {"use_cross_entropy": "cross-entropy", "use_kl": "KL", "interaction": "interaction"}
 
 
 class Replication(RecordDirective):
@@ -103,9 +103,9 @@ def effects(page: Replication, grid: str, found: dict[str, Comparison]) -> list[
         chosen = series[series["stratum"] == stratum]
         panels = _panels(chosen["outcome"])
         on = ", ".join(panels.values())
-        alt = f"Effects of cross-entropy and KL and their interaction on {on}, with intervals: {_all(chosen)}."
+        alt = f"Simple effects of cross-entropy and KL and their interaction on {on}, with intervals: {_all(chosen)}."
         with plt.rc_context(cast(Any, plots.STYLE)):
-            drawn = figures.effects(panels, TERMS, chosen)
+            drawn = forest.forest(panels, TERMS, chosen)
             shown.append(page.figure(f"replication-{grid}-effects-{len(shown)}", drawn, alt))
     for whose, comparison in found.items():
         rows = [
