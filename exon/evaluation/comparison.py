@@ -8,6 +8,7 @@ from typing import Any
 
 from exon import files
 from exon.errors import UserError
+from exon.evaluation.primary import PRIMARY
 from exon.runs.verify import HEADLINE
 
 Rows = list[dict[str, Any]]
@@ -85,9 +86,9 @@ def sentences(comparison: Comparison) -> list[str]:
             f"{sum(judged)} of {len(judged)} headline outcomes lie in the interval predicted for them; "
             f"at 95 % each, {len(judged) / 20:.1f} would miss it by chance."
         )
-    seen = Counter(row["agreement"] for row in c.effects if row["agreement"] and row["outcome"] in HEADLINE)
+    seen = Counter(row["agreement"] for row in c.effects if row["agreement"] and row["outcome"] in PRIMARY)
     if seen:
-        said.append(f"Effects on headline outcomes: {', '.join(f'{count} {name}' for name, count in seen.items())}.")
+        said.append(f"Effects on primary outcomes: {', '.join(f'{count} {name}' for name, count in seen.items())}.")
     pairs = Counter((row["stored"], row["new"]) for row in c.claims)
     for (stored, new), count in pairs.items():
         both = f"{stored} in both" if stored == new else f"{stored} in the stored runs, {new} in the new ones"

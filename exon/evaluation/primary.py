@@ -6,8 +6,8 @@ from exon.evaluation.effects import contrasts, effects
 from exon.evaluation.tables import FACTORS
 
 PRIMARY = ("center_error_pct", "generation_error_pct", "purity_pct", "test_error_pct")
-"""One outcome for each thing that the paper says of the latent space: codes lie at their centers; images drawn at a center
-show its label; labels are apart; the labels are classified. All others are exploratory."""
+"""One outcome for each thing that the paper says of the latent space. Codes lie at their centers, images drawn at a center
+show its label, labels are apart, and they are classified. All other outcomes are exploratory."""
 
 TERMS = {
     "use_kl, use_cross_entropy on": "KL, cross-entropy on",
@@ -27,7 +27,7 @@ AT_CHANCE = {
     "generation_error_pct": {*NO_LABELS, (True, False)},
     "test_error_pct": NO_LABELS,
 }
-"""Outcome -> the cells (cross-entropy on, KL on) that are near chance by construction: no label, or not the prior, is in
+"""The cells, as levels of `FACTORS`, in which an outcome is near chance by construction. No label, or not the prior, is in
 their objective, so that nothing ties a label to a class of the classifier or to a center."""
 
 
