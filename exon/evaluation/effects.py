@@ -53,7 +53,7 @@ def effects(
             (`one_row_a_run`). Runs that differ in their seeds alone are repetitions; those without the outcome are left out.
         level: probability of each interval by itself.
         further: runs of each cell, if the interval is to hold the effect found by that many new ones: v_c is then
-            s_c^2 (1 / n_c + 1 / further_c). A number, or a series by cell.
+            s_c^2 (1 / n_c + 1 / further_c). A number, or a series by `first` and `second`.
 
     Returns:
         The rows of `contrasts`; columns effect, low, high. NaN for an interval with a single run in one of its cells.
@@ -80,8 +80,9 @@ def effects(
     for term, signs in contrasts(first, second).items():
         effect = sum(sign * cells["mean"][cell] for cell, sign in signs.items())
         v, n = variances[list(signs)], cells["count"][list(signs)]
-        total = v.sum(skipna=False)
-        df = total**2 / (v**2 / (n - 1)).sum()
-        half = stats.t.ppf((1 + level) / 2, df) * math.sqrt(total) if total else 0.0  # without any spread, df is 0 / 0
+        total, half = v.sum(skipna=False), 0.0
+        if total:  # without any spread, df is 0 / 0
+            df = total**2 / (v**2 / (n - 1)).sum()
+            half = stats.t.ppf((1 + level) / 2, df) * math.sqrt(total)
         rows[term] = [effect, effect - half, effect + half]
     return pd.DataFrame(rows, index=["effect", "low", "high"]).T

@@ -50,7 +50,7 @@ def effects_of(outcome: str, *terms: str) -> Evidence:
         fit = effects(outcomes(runs), *FACTORS, outcome, level).rename(TERMS).loc[list(terms), ["low", "high"]]
         if fit.isna().any(axis=None):
             raise UserError("a cell with a single run has no interval")
-        return fit.stack()
+        return pd.concat({term: fit.T[term] for term in terms})
 
     return evidence
 

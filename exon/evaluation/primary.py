@@ -32,7 +32,10 @@ their objective, so that nothing ties a label to a class of the classifier or to
 
 
 def simultaneous(level: float = 0.95) -> float:
-    """The level of each primary interval for all to hold with probability `level` at least: 1 - (1 - level) / FAMILY (Bonferroni)."""
+    """The level of each primary interval for all of them to hold with at least this probability (Bonferroni):
+
+    1 - (1 - level) / FAMILY.
+    """
     return 1 - (1 - level) / FAMILY
 
 

@@ -186,7 +186,8 @@ def _effects(keys: list[str], stored: pd.DataFrame, new: pd.DataFrame) -> Rows:
         )
         sizes = own.groupby(list(FACTORS))
         for metric in _metrics(stored, new):
-            further = sizes[metric].count().reindex(list(CELLS)).replace(0, math.nan)
+            counts = sizes[metric].count()
+            further = counts[counts > 0].reindex(list(CELLS))
             fits = [_fit(old, metric), _fit(own, metric), _fit(old, metric, further=further)]
             if fits[0].empty and fits[1].empty:
                 continue
@@ -220,12 +221,12 @@ def _beside(
     """Two effects, where their intervals lie, and whether the new one is where the stored runs predict it."""
     _, low, high = predicted
     within = low <= new[0] <= high if new[0] is not None and low is not None and high is not None else None
-    signs = [_sign(ends[1], ends[2]) for ends in (stored, new)]
+    signs = _sign(stored[1], stored[2]), _sign(new[1], new[2])
     names = ("effect", "low", "high")
     return {
         **{f"stored_{name}": value for name, value in zip(names, stored, strict=True)},
         **{f"new_{name}": value for name, value in zip(names, new, strict=True)},
-        "agreement": None if None in signs else agree(*signs),
+        "agreement": agree(*signs),
         "predicted_low": low,
         "predicted_high": high,
         "within": within,
@@ -237,8 +238,10 @@ def _sign(low: float | None, high: float | None) -> int | None:
     return None if low is None or high is None else (low > 0) - (high < 0)
 
 
-def agree(stored: int, new: int) -> str:
-    """Where an effect is seen, by the signs of the two intervals (0: the interval holds zero)."""
+def agree(stored: int | None, new: int | None) -> str | None:
+    """Where an effect is seen, by the signs of the two intervals (0: the interval holds zero); None without one of them."""
+    if stored is None or new is None:
+        return None
     if stored == new:
         return SAME if stored else NEITHER
     return ONLY_STORED if not new else ONLY_OWN if not stored else OPPOSITE

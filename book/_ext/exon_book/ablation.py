@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from exon.errors import UserError
 from exon.evaluation.primary import PRIMARY, TERMS, primary_effects
 from exon.evaluation.tables import CELLS, FACTORS, outcomes
 from exon.figures import forest, replication
@@ -23,13 +24,19 @@ CHANCE = {"center_error_pct": 90.0, "generation_error_pct": 90.0, "purity_pct": 
 
 
 def series(runs: list[Path]) -> dict[str, pd.DataFrame]:
-    """Name, with its number of runs a cell -> the rows of `outcomes` of an objective at a split, if all its cells have runs."""
+    """Name, with its number of runs a cell -> the rows of `outcomes` of an objective at a split, if all its cells have runs.
+
+    Raises:
+        UserError: there is none such.
+    """
     found = {}
     for (sci, split), table in outcomes(runs).groupby(["use_sci", "split_seed"]):
         sizes = table.groupby(list(FACTORS)).size()
         if len(sizes) == len(CELLS):
             n = " to ".join(map(str, sorted({sizes.min(), sizes.max()})))
             found[f"{'with' if sci else 'without'} SCI{f', split {split}' if split != 1 else ''} (n = {n})"] = table
+    if not found:
+        raise UserError("no objective has a finished run of each cell")
     return found
 
 
@@ -43,7 +50,9 @@ def every_run(runs: list[Path]) -> Figure:
     parts = []
     for name, table in series(runs).items():
         cells = [CELLS[cell] for cell in table[list(FACTORS)].itertuples(index=False, name=None)]
-        parts.append(table[list(PRIMARY)].assign(series=name, cell=pd.Categorical(cells, CELLS.values(), ordered=True)))
+        parts.append(
+            table[list(PRIMARY)].assign(series=name, cell=pd.Categorical(cells, list(CELLS.values()), ordered=True))
+        )
     rows = pd.concat(parts).melt(["series", "cell"], var_name="metric").sort_values("cell", kind="stable")
     figure = replication.outcomes({outcome: TITLES[outcome] for outcome in PRIMARY}, rows.astype({"cell": str}), CHANCE)
     for axis in figure.axes:

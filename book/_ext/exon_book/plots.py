@@ -160,18 +160,13 @@ def ablation_grids(runs: list[Path]) -> Figure:
     )
 
 
-PATH_PANELS = {
-    "test_error_pct": "test error (%)",
-    "center_error_pct": "center error (%)",
-    "generation_error_pct": "generation error (%)",
-    "kl_latent": "KL of z given the label (nats)",
-}
 PATH = "ablation/v2_* ablation_paths ablation_seeds/kl_weight-*"
 
 
-def path_over(setting: str) -> Callable[[list[Path]], Figure]:
-    """The outcomes along one path."""
-    return lambda runs: compare.against(PATH_PANELS, along(setting, runs), by=setting)
+def path_over(setting: str, *metrics: str) -> Callable[[list[Path]], Figure]:
+    """Primary outcomes along one path."""
+    panels = {metric: ablation.TITLES[metric] for metric in metrics}
+    return lambda runs: compare.against(panels, along(setting, runs), by=setting)
 
 
 def cifar10_table(runs: list[Path]) -> Figure:
@@ -205,6 +200,6 @@ FIGURES: dict[str, tuple[str, Callable[[list[Path]], Figure]]] = {
     "cifar10-table": ("cifar10/beta-*", cifar10_table),
     "cifar10-explained": ("cifar10/beta-*", explained(CIFAR10_EXPLAINED)),
     "cifar10-ratio": ("cifar10/beta-*", cifar10_ratio),
-    "path-lambda1": (PATH, path_over("lambda1")),
-    "path-kl": (PATH, path_over("kl_weight")),
+    "path-lambda1": (PATH, path_over("lambda1", "center_error_pct", "test_error_pct")),
+    "path-kl": (PATH, path_over("kl_weight", *ablation.TITLES)),
 }

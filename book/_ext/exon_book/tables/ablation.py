@@ -77,7 +77,7 @@ class EffectRole(RecordRole):
         names, metric, term = self.text.split("::")
         runs = runs_of(self.env, names)
         level = simultaneous() if metric in PRIMARY else 0.95
-        fit = effects(outcomes(runs), *FACTORS, metric, level).rename(TERMS).loc[term]
+        fit = effects(outcomes(runs), *FACTORS, metric, level).rename(TERMS).T[term]
         correction = f" that holds together with the other {FAMILY - 1} primary ones" * (metric in PRIMARY)
         source = f"effect of {term} on {metric}, 95 % interval{correction}, over {', '.join(run.name for run in runs)}"
         return traced(self.env, _interval(fit, OUTCOMES[metric][1]), source, anchor(runs[0]))
