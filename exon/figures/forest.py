@@ -21,7 +21,7 @@ def forest(panels: Mapping[str, str], terms: Mapping[str, str], table: pd.DataFr
             intervals drawn as thin lines below the others; and by_construction, whether a marker is hollow.
     """
     names = list(table["series"].unique())
-    figure, axes = two_columns(len(panels), height=1.3 + 0.12 * len(terms) * (1 + len(names)), sharey=True)
+    figure, axes = two_columns(len(panels), height=1.1 + 0.1 * len(terms) * (1 + len(names)), sharey=True)
     heights = np.arange(len(terms))
     for axis, (outcome, title) in zip(axes, panels.items(), strict=True):
         for index, (name, color, marker) in enumerate(zip(names, PALETTE, MARKERS, strict=False)):
