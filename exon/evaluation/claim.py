@@ -78,6 +78,21 @@ def check(claim: Claim, runs: Iterable[Path], further: Iterable[Path] = ()) -> F
         return Finding(claim, UNKNOWN, nothing, str(error))
 
 
+def ordered(pair: pd.Series) -> bool:
+    """The first number is below the second."""
+    return pair.iloc[0] < pair.iloc[1]
+
+
+def one_sided(sign: int) -> Callable[[pd.Series], bool]:
+    """All of some intervals, given by their ends, lie on one side of zero: sign is 1 or -1."""
+    return lambda ends: (sign * ends).min() > 0
+
+
+def holds_zero(ends: pd.Series) -> bool:
+    """Zero lies in an interval, given by its ends."""
+    return ends.min() < 0 < ends.max()
+
+
 def _label(key: Any) -> str:
     """The key of a number as words: a level, or several."""
     return " ".join(map(_label, key)) if isinstance(key, tuple) else f"{key:g}" if isinstance(key, float) else str(key)

@@ -15,6 +15,7 @@ from exon.runs import record
 Evidence = Callable[[list[Path]], pd.Series]
 Cell = tuple[bool, bool]
 """Levels of cross-entropy and KL."""
+BOTH, NO_KL = (True, True), (True, False)
 Ends = tuple[float, float]
 """The lowest and the highest of some factors on the KL, both included."""
 

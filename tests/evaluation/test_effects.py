@@ -116,6 +116,9 @@ def test_settings_that_are_mixed_up_are_named(setting, levels):
         UserError, match=rf"^{setting} varies in the table \({levels[0]}, .*\): choose the runs of one level"
     ):
         effects(mixed, "ce", "kl", "y")
+    if setting == "prior":  # of several, the first
+        with pytest.raises(UserError, match=r"^prior varies"):
+            effects(mixed.assign(width=[1.0] * 11 + [2.0]), "ce", "kl", "y")
 
 
 def test_the_example_of_the_page_is_true(tmp_path, monkeypatch):

@@ -106,7 +106,7 @@ class ClaimRole(RecordRole):
             logger.warning("the claim %r does not hold any more", name, location=self.get_location())
         if finding.verdict == UNKNOWN:
             logger.warning("the claim %r cannot be checked: %s", name, finding.reason, location=self.get_location())
-        grids = " ".join(filter(None, (claim.runs, claim.further)))
-        basis = f"the finished runs of {grids}" if grids else "published numbers"
+        basis = f"the runs of the grid {claim.runs}" if claim.runs else "published numbers"
+        basis += f" and the finished ones of {claim.further}" * bool(claim.further)
         source = f"{claim.sentence} ({finding.numbers_as_text()}) Checked against {basis} whenever this page is built."
         return traced(self.env, text, source, anchor(runs[0]) if runs else "")

@@ -67,7 +67,9 @@ class Effects(GridDirective):
         for metric, (title, form) in _of(measured):
             fit = effects(measured, *FACTORS, metric).rename(TERMS).loc[list(TERMS.values())]
             rows.append([title, *(_interval(row, form) for row in fit.to_numpy())])
-        return [table(["outcome", *TERMS.values()], rows, "effects"), self.origin(runs)]
+        shown = table(["outcome", *TERMS.values()], rows, "record")
+        shown["classes"].append("effects")
+        return [shown, self.origin(runs)]
 
 
 class EffectRole(RecordRole):
