@@ -21,7 +21,7 @@ class Claim:
         runs: grids with patterns of their runs' names, as `exon.runs.grid.select` takes them; "" where published numbers decide.
         evidence: the runs' folders -> the numbers that decide.
         holds: whether these numbers bear the sentence out.
-        further: grids whose runs count too, those of them that are finished: more seeds of the same settings.
+        further: grids like `runs` whose runs count as soon as they are finished, and are not waited for.
     """
 
     name: str
@@ -61,20 +61,36 @@ class Finding:
 
 
 def check(claim: Claim, runs: Iterable[Path], further: Iterable[Path] = ()) -> Finding:
-    """Decide a claim on run folders; it cannot be checked unless each holds a record; of the further ones some may."""
+    """Decide a claim on run folders; it cannot be checked unless each of `runs` holds a record."""
     folders = list(runs)
     missing = [folder for folder in folders if not (folder / "run.json").is_file()]
     nothing = pd.Series(dtype=float)
     if missing or (claim.runs and not folders):
         first = f": {missing[0].name}, ..." if missing else ""
         return Finding(claim, UNKNOWN, nothing, f"{len(missing)} of {len(folders)} runs are missing{first}")
+    folders += [folder for folder in further if (folder / "run.json").is_file()]
     try:
-        numbers = claim.evidence(folders + [folder for folder in further if (folder / "run.json").is_file()])
+        numbers = claim.evidence(folders)
         return Finding(claim, HOLDS if claim.holds(numbers) else FAILS, numbers)
     except KeyError as error:  # a cell or a level without a finished run, or a metric that was not measured
         return Finding(claim, UNKNOWN, nothing, f"no run of {error}")
     except UserError as error:
         return Finding(claim, UNKNOWN, nothing, str(error))
+
+
+def ordered(pair: pd.Series) -> bool:
+    """The first number is below the second."""
+    return pair.iloc[0] < pair.iloc[1]
+
+
+def one_sided(sign: int) -> Callable[[pd.Series], bool]:
+    """All of some intervals, given by their ends, lie on one side of zero: sign is 1 or -1."""
+    return lambda ends: (sign * ends).min() > 0
+
+
+def holds_zero(ends: pd.Series) -> bool:
+    """Zero lies in an interval, given by its ends."""
+    return ends.min() < 0 < ends.max()
 
 
 def _label(key: Any) -> str:

@@ -3,34 +3,26 @@
 `CLAIMS` has all claims by name; `python -m exon claims` checks them on the stored records, the book on every build.
 """
 
-from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
 from exon.errors import UserError
-from exon.evaluation.claim import Claim, Finding, check
+from exon.evaluation.ablation import ABLATION
+from exon.evaluation.claim import Claim, Finding, check, ordered
 from exon.evaluation.claims_over_beta import OVER_BETA
 from exon.evaluation.evidence import (
+    BOTH,
+    NO_KL,
     authors_kl,
     cardinalities,
-    cell_means,
     change_without_cross_entropy,
-    effect,
-    errors_by_sci,
     extremes,
-    last_cross_entropy,
-    path,
     series,
-    up_to_full,
     v_nat_of_dimensions,
 )
 from exon.runs import grid
-
-
-def one_sided(sign: int) -> Callable[[pd.Series], bool]:
-    """The whole interval of an effect lies on one side of zero: sign is 1 or -1."""
-    return lambda fit: min(sign * fit["low"], sign * fit["high"]) > 0
 
 
 def falls(means: pd.Series) -> bool:
@@ -43,117 +35,14 @@ def rises(means: pd.Series) -> bool:
     return means.is_monotonic_increasing
 
 
-def ordered(pair: pd.Series) -> bool:
-    """The first is below the second."""
-    return pair.iloc[0] < pair.iloc[1]
-
-
-V2, V3, PATH, CIFAR10 = "ablation/v2_*", "ablation/v3_*", "ablation/v2_* ablation_paths", "cifar10/beta-*"
+CIFAR10 = "cifar10/beta-*"
 CIFAR10_CELLS = "cifar10/beta-0.05_* cifar10/ce-*"
-BOTH, NO_KL = (True, True), (True, False)
 
 CLAIMS = {
     claim.name: claim
     for claim in (
         *OVER_BETA,
-        Claim(
-            "ce-lowers-error",
-            "Cross-entropy lowers the test error: the 95 % interval of its effect is below zero.",
-            V2,
-            effect("test_error_pct", "use_cross_entropy"),
-            one_sided(-1),
-        ),
-        Claim(
-            "ce-lowers-renamed-error",
-            "Cross-entropy lowers the test error after the best renaming of the classes: interval below zero.",
-            V2,
-            effect("relabelled_error_pct", "use_cross_entropy"),
-            one_sided(-1),
-        ),
-        Claim(
-            "ce-raises-purity",
-            "Cross-entropy raises the purity: interval above zero.",
-            V2,
-            effect("purity_pct", "use_cross_entropy"),
-            one_sided(+1),
-        ),
-        Claim(
-            "kl-lowers-kl",
-            "The KL term lowers the KL of z given the label: interval below zero.",
-            V2,
-            effect("kl_latent", "use_kl"),
-            one_sided(-1),
-        ),
-        Claim(
-            "kl-raises-recon",
-            "The KL term raises the reconstruction error: interval above zero.",
-            V2,
-            effect("recon", "use_kl"),
-            one_sided(+1),
-        ),
-        Claim(
-            "kl-costs-error",
-            "With cross-entropy on, every run without KL has a lower test error than every run with it.",
-            V2,
-            extremes("test_error_pct", NO_KL, BOTH),
-            ordered,
-        ),
-        Claim(
-            "both-for-center-error",
-            "Cross-entropy and KL lower the center error together: the interaction's interval is below zero.",
-            V2,
-            effect("center_error_pct", "interaction"),
-            one_sided(-1),
-        ),
-        Claim(
-            "both-for-generation-error",
-            "Cross-entropy and KL lower the generation error together: the interaction's interval is below zero.",
-            V2,
-            effect("generation_error_pct", "interaction"),
-            one_sided(-1),
-        ),
-        Claim(
-            "sci-lowers-error",
-            "With cross-entropy, KL on or off, every run with SCI has a lower test error than any without.",
-            "ablation",
-            errors_by_sci,
-            lambda e: ordered(e.iloc[:2]) and ordered(e.iloc[2:]),
-        ),
-        Claim(
-            "sci-both-for-center-error",
-            "With SCI, the center error with both terms is less than half of that in any other cell.",
-            V3,
-            cell_means("center_error_pct"),
-            lambda means: means["both"] < 0.5 * means.drop("both").min(),
-        ),
-        Claim(
-            "kl-path-center-error",
-            "From no KL to the full model the center error falls with every step of the factor on the KL.",
-            PATH,
-            up_to_full("center_error_pct"),
-            falls,
-        ),
-        Claim(
-            "kl-path-generation-error",
-            "From no KL to the full model the generation error falls with every step of the factor on the KL.",
-            PATH,
-            up_to_full("generation_error_pct"),
-            falls,
-        ),
-        Claim(
-            "lambda1-not-heard",
-            "Up to lambda1 = 100 most test images are misclassified, from 1000 on most are not.",
-            PATH,
-            path("test_error_pct", "lambda1"),
-            lambda errors: errors[:100.0].min() > 50 > errors[1000.0:].max(),
-        ),
-        Claim(
-            "lambda1-explodes",
-            "Up to lambda1 = 100 the labelled images' cross-entropy ends above a hundred nats.",
-            "ablation_paths/lambda1-*",
-            last_cross_entropy,
-            lambda last: last.min(skipna=False) > 100,
-        ),
+        *ABLATION,
         Claim(
             "authors-kl-is-exact",
             "The KL of the authors' table is the last point of their curve, corrected, to the decimals they give.",
@@ -236,7 +125,9 @@ def check_all(results: Path) -> list[Finding]:
     """
     if not results.is_dir():
         raise UserError(f"{results} is no folder: give one that holds PROFILE/NOTEBOOK/RUN/run.json.")
-    folders: dict[str, list[Path]] = {}
-    for names in {names for claim in CLAIMS.values() for names in (claim.runs, claim.further)}:
-        folders[names] = [results.joinpath(*run.folder.parts[-3:]) for run in grid.select(names)]
-    return [check(claim, folders[claim.runs], folders[claim.further]) for claim in CLAIMS.values()]
+
+    @cache
+    def folders(names: str) -> list[Path]:
+        return [results.joinpath(*run.folder.parts[-3:]) for run in grid.select(names)]
+
+    return [check(claim, folders(claim.runs), folders(claim.further)) for claim in CLAIMS.values()]

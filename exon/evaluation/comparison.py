@@ -8,6 +8,7 @@ from typing import Any
 
 from exon import files
 from exon.errors import UserError
+from exon.evaluation.primary import PRIMARY
 from exon.runs.verify import HEADLINE
 
 Rows = list[dict[str, Any]]
@@ -25,9 +26,11 @@ class Comparison:
         differences: settings other than seeds in which all new runs differ from the stored ones, in words.
         values: series ("stored" or "new"), cell, seed, metric, value.
         cells: cell, metric, and for both series mean, sd, n; low and high, the 95 % prediction interval for the mean of
-            the new runs; `spread`, the stored runs that its width comes from; `within`. None where there is no value.
-        effects: stratum (the settings beside the two factors), outcome, term; for both series effect, low, high (95 %);
-            `agreement`; predicted_low and predicted_high for the new effect, `within`.
+            the new runs, of a percentage cut at 0 and 100; `spread`, the stored runs that its width comes from; `within`.
+            None where there is no value.
+        effects: stratum (the settings beside the two factors), outcome, term (a key of
+            `exon.evaluation.primary.TERMS`); for both series effect, low, high (95 % each, not corrected); `agreement`;
+            predicted_low and predicted_high for the new effect, `within`.
         claims: name, sentence, and for both series the verdict and the numbers.
     """
 
@@ -83,9 +86,9 @@ def sentences(comparison: Comparison) -> list[str]:
             f"{sum(judged)} of {len(judged)} headline outcomes lie in the interval predicted for them; "
             f"at 95 % each, {len(judged) / 20:.1f} would miss it by chance."
         )
-    seen = Counter(row["agreement"] for row in c.effects if row["agreement"] and row["outcome"] in HEADLINE)
+    seen = Counter(row["agreement"] for row in c.effects if row["agreement"] and row["outcome"] in PRIMARY)
     if seen:
-        said.append(f"Effects on headline outcomes: {', '.join(f'{count} {name}' for name, count in seen.items())}.")
+        said.append(f"Effects on primary outcomes: {', '.join(f'{count} {name}' for name, count in seen.items())}.")
     pairs = Counter((row["stored"], row["new"]) for row in c.claims)
     for (stored, new), count in pairs.items():
         both = f"{stored} in both" if stored == new else f"{stored} in the stored runs, {new} in the new ones"

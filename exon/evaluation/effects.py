@@ -1,9 +1,9 @@
-"""Main effects and interaction of two factors, each off or on, with confidence intervals."""
+"""What two factors, each off or on, change: simple effects and interaction, with confidence intervals."""
 
-from collections.abc import Sequence
+import math
 
 import pandas as pd
-import statsmodels.formula.api as smf
+from scipy import stats
 
 from exon.errors import UserError
 from exon.experiment import Experiment
@@ -19,34 +19,49 @@ def one_row_a_run(table: pd.DataFrame) -> pd.DataFrame:
     return settings.merge(table.pivot(index=keys, columns="metric", values="value").reset_index(), on=keys)
 
 
+def contrasts(first: str, second: str) -> dict[str, dict[tuple[bool, bool], int]]:
+    """Effect -> the sign of each cell's mean in it; a cell is (first on, second on)."""
+    on, only_first, only_second, off = (True, True), (True, False), (False, True), (False, False)
+    return {
+        f"{second}, {first} on": {on: 1, only_first: -1},
+        f"{second}, {first} off": {only_second: 1, off: -1},
+        f"{first}, {second} on": {on: 1, only_second: -1},
+        f"{first}, {second} off": {only_first: 1, off: -1},
+        "interaction": {on: 1, only_first: -1, only_second: -1, off: 1},
+    }
+
+
 def effects(
     table: pd.DataFrame,
     first: str,
     second: str,
     outcome: str,
     level: float = 0.95,
-    blocks: Sequence[str] = (),
+    further: "pd.Series[float] | float" = math.inf,
 ) -> pd.DataFrame:
-    """The least-squares fit  outcome = a + b1 x1 + b2 x2 + b12 x1 x2 + noise,  x = +1/2 where a factor is on, -1/2 where off.
+    """The four simple effects and the interaction, each a sum of signed means of cells, sum_c w_c mean_c, with w_c = ±1.
 
-    b1 is the mean of the outcome with the first factor on minus that with it off, both levels of the second counting
-    alike; b2 the same of the second; b12 is how much the effect of one changes when the other is turned on. With blocks
-    there is an a for each combination of their levels: the effects are then means over the blocks.
+    A simple effect is the change of the mean outcome when one factor is turned on, at one level of the other. The
+    interaction is the difference of a factor's two simple effects, the same for both factors. Cells keep their own variances:
+
+        effect ± t sqrt(sum_c v_c),    v_c = s_c^2 / n_c,    df = (sum_c v_c)^2 / sum_c v_c^2 / (n_c - 1)
+
+    with t the quantile of Student's distribution with df degrees of freedom (Welch 1947): of two cells Welch's t-test.
 
     Args:
         table: one row for each run, with boolean columns `first` and `second`, a column `outcome`, and the runs' settings
             (`one_row_a_run`). Runs that differ in their seeds alone are repetitions; those without the outcome are left out.
-        level: of the intervals, which are Student's t with as many degrees of freedom as runs beyond the coefficients.
-        blocks: other settings that may vary.
+        level: probability of each interval by itself.
+        further: runs of each cell, if the interval is to hold the effect found by that many new ones: v_c is then
+            s_c^2 (1 / n_c + 1 / further_c). A number, or a series by `first` and `second`.
 
     Returns:
-        Rows first, second and "interaction"; columns effect, low, high.
+        The rows of `contrasts`; columns effect, low, high. NaN for an interval with a single run in one of its cells.
 
     Raises:
-        UserError: a setting varies that is neither a factor nor a block; one of the four cells is empty in a block; or no
-            run is left to tell the noise by.
+        UserError: a setting varies that is not a factor, or one of the four cells is empty.
     """
-    known = {first, second, *REPLICATES, *blocks}
+    known = {first, second, *REPLICATES}
     mixed = [
         name
         for name in Experiment.model_fields
@@ -54,21 +69,20 @@ def effects(
     ]
     if mixed:
         levels = ", ".join(table[mixed[0]].map(str).drop_duplicates())
+        raise UserError(f"{mixed[0]} varies in the table ({levels}): choose the runs of one level.")
+    cells = table.dropna(subset=[outcome]).groupby([first, second])[outcome].agg(["mean", "var", "count"])
+    if len(cells) < 4:
         raise UserError(
-            f"{mixed[0]} varies in the table ({levels}): choose the runs of one level, or name it as a factor or a block."
+            f"{cells['count'].sum()} runs in {len(cells)} cells of {first} x {second}: give runs in all four."
         )
-    table = table.dropna(subset=[outcome])
-    block = table[list(blocks)].map(str).agg(" ".join, axis=1) if blocks else pd.Series("", table.index)
-    cells = table.groupby([block, table[first], table[second]]).size()
-    if len(cells) < 4 * block.nunique() or len(table) <= 3 + block.nunique():
-        raise UserError(
-            f"{len(table)} runs in {len(cells)} cells of {' x '.join([first, second, *blocks])}: "
-            f"give runs in all {4 * block.nunique()}, and more than {3 + block.nunique()}."
-        )
-    coded = pd.DataFrame({"x1": table[first] - 0.5, "x2": table[second] - 0.5, "y": table[outcome], "block": block})
-    fit = smf.ols("y ~ x1 * x2 + C(block)" if blocks else "y ~ x1 * x2", coded).fit()
-    interval = fit.conf_int(1 - level)
-    rows = {first: "x1", second: "x2", "interaction": "x1:x2"}
-    return pd.DataFrame(
-        {name: [fit.params[key], *interval.loc[key]] for name, key in rows.items()}, index=["effect", "low", "high"]
-    ).T
+    variances = cells["var"] * (1 / cells["count"] + 1 / further)
+    rows = {}
+    for term, signs in contrasts(first, second).items():
+        effect = sum(sign * cells["mean"][cell] for cell, sign in signs.items())
+        v, n = variances[list(signs)], cells["count"][list(signs)]
+        total, half = v.sum(skipna=False), 0.0
+        if total:  # without any spread, df is 0 / 0
+            df = total**2 / (v**2 / (n - 1)).sum()
+            half = stats.t.ppf((1 + level) / 2, df) * math.sqrt(total)
+        rows[term] = [effect, effect - half, effect + half]
+    return pd.DataFrame(rows, index=["effect", "low", "high"]).T

@@ -5,14 +5,19 @@ from pathlib import Path
 
 import pandas as pd
 
+from exon.errors import UserError
 from exon.evaluation import baselines, reference
 from exon.evaluation.effects import effects
+from exon.evaluation.primary import PRIMARY, TERMS, simultaneous
 from exon.evaluation.tables import CELLS, FACTORS, along, metrics_of, outcomes
 from exon.runs import record
 
 Evidence = Callable[[list[Path]], pd.Series]
 Cell = tuple[bool, bool]
 """Levels of cross-entropy and KL."""
+BOTH, NO_KL = (True, True), (True, False)
+Ends = tuple[float, float]
+"""The lowest and the highest of some factors on the KL, both included."""
 
 
 def series(metric: str, by: str = "beta") -> Evidence:
@@ -35,14 +40,20 @@ def path(metric: str, setting: str) -> Evidence:
     return evidence
 
 
-def up_to_full(metric: str) -> Evidence:
-    """The metric along the path from no KL to the full model."""
-    return lambda runs: path(metric, "kl_weight")(runs)[:1.0]
+def effects_of(outcome: str, *terms: str) -> Evidence:
+    """The 95 % intervals of some effects of the ablation, by their names in `TERMS`.
 
+    Those on a primary outcome hold together with all primary ones, each other holds by itself.
+    """
+    level = simultaneous() if outcome in PRIMARY else 0.95
 
-def effect(outcome: str, factor: str) -> Evidence:
-    """An effect of the ablation with its 95 % interval."""
-    return lambda runs: effects(outcomes(runs), *FACTORS, outcome).T[factor]
+    def evidence(runs: list[Path]) -> pd.Series:
+        fit = effects(outcomes(runs), *FACTORS, outcome, level).rename(TERMS).loc[list(terms), ["low", "high"]]
+        if fit.isna().any(axis=None):
+            raise UserError("a cell with a single run has no interval")
+        return pd.concat({term: fit.T[term] for term in terms})
+
+    return evidence
 
 
 def extremes(outcome: str, lower: Cell, higher: Cell) -> Evidence:
@@ -54,6 +65,24 @@ def extremes(outcome: str, lower: Cell, higher: Cell) -> Evidence:
         return pd.Series(values, [f"highest, {CELLS[lower]}", f"lowest, {CELLS[higher]}"])
 
     return evidence
+
+
+def extremes_by_kl(outcome: str, lower: Ends, higher: Ends) -> Evidence:
+    """The highest value at some factors on the KL, and the lowest at others, cross-entropy on."""
+
+    def evidence(runs: list[Path]) -> pd.Series:
+        table = along("kl_weight", runs)
+        chosen = table[table["metric"] == outcome]
+        low, high = (chosen.loc[chosen["kl_weight"].between(*ends), "value"] for ends in (lower, higher))
+        if low.empty or high.empty:
+            raise UserError("no run has such a factor on the KL")
+        return pd.Series([low.max(), high.min()], [f"highest, {_words(lower)}", f"lowest, {_words(higher)}"])
+
+    return evidence
+
+
+def _words(ends: Ends) -> str:
+    return f"KL times {' to '.join(f'{end:g}' for end in dict.fromkeys(ends))}"
 
 
 def cell_means(outcome: str) -> Evidence:

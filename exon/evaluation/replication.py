@@ -8,6 +8,7 @@ import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from exon.evaluation.claims import CLAIMS
 from exon.evaluation.comparison import Comparison, Rows
 from exon.evaluation.effects import REPLICATES, effects
 from exon.evaluation.intervals import pooled, prediction_interval
+from exon.evaluation.primary import TERMS
 from exon.evaluation.tables import CELLS, FACTORS, outcomes
 from exon.experiment import Experiment
 from exon.runs import grid
@@ -145,6 +147,8 @@ def _cells(runs: list[grid.Run], keys: list[str], stored: pd.DataFrame, new: pd.
             low = high = within = None
             if values and found and spread and spread.sd > 0:
                 low, high = prediction_interval(values, spread, further=len(found))
+                if metric.endswith("_pct"):
+                    low, high = max(low, 0.0), min(high, 100.0)
                 within = low <= statistics.fmean(found) <= high
             summary = {"cell": cell, "metric": metric, **_summary("stored", values), **_summary("new", found)}
             rows.append(summary | {"low": low, "high": high, "spread": "" if low is None else source, "within": within})
@@ -164,7 +168,10 @@ def _summary(series: str, values: list[float]) -> dict[str, Any]:
 
 
 def _effects(keys: list[str], stored: pd.DataFrame, new: pd.DataFrame) -> Rows:
-    """The effects of the ablation's two factors at each level of the other settings; none where a grid does not vary both."""
+    """The effects of the ablation's two factors at each level of the other settings; none where a grid does not vary both.
+
+    The interval predicted for a new effect rests on the spread of the stored runs, and on how many of either there are.
+    """
     if not set(FACTORS) <= set(keys):
         return []
     others = [key for key in keys if key not in FACTORS]
@@ -177,16 +184,16 @@ def _effects(keys: list[str], stored: pd.DataFrame, new: pd.DataFrame) -> Rows:
         stratum = ", ".join(
             f"{key} = {json.dumps(level)}" for key, level in zip(others, map(_plain, levels), strict=True)
         )
+        sizes = own.groupby(list(FACTORS))
         for metric in _metrics(stored, new):
-            measured = [table.dropna(subset=[metric]) for table in (old, own)]
-            fits = [_fit(table, metric) for table in measured]
-            if all(fit is None for fit in fits):
+            counts = sizes[metric].count()
+            further = counts[counts > 0].reindex(list(CELLS))
+            fits = [_fit(old, metric), _fit(own, metric), _fit(old, metric, further=further)]
+            if fits[0].empty and fits[1].empty:
                 continue
-            old_variance, own_variance = map(_variance, measured)
-            ratio = own_variance / old_variance if all(fit is not None for fit in fits) else None
-            for term in (*FACTORS, "interaction"):
+            for term in TERMS:
                 row = {"stratum": stratum, "outcome": metric, "term": term}
-                rows.append(row | _beside(_row(fits[0], term), _row(fits[1], term), ratio))
+                rows.append(row | _beside(*(_row(fit, term) for fit in fits)))
     return rows
 
 
@@ -194,46 +201,47 @@ def _plain(level: Any) -> Any:
     return level.item() if hasattr(level, "item") else level
 
 
-def _fit(table: pd.DataFrame, metric: str) -> pd.DataFrame | None:
+def _fit(table: pd.DataFrame, metric: str, **options: Any) -> pd.DataFrame:
     try:
-        return effects(table, *FACTORS, metric)
-    except UserError:  # an empty cell, or a single run in each
-        return None
+        return effects(table, *FACTORS, metric, **options)
+    except UserError:  # an empty cell
+        return pd.DataFrame()
 
 
-def _variance(table: pd.DataFrame) -> float:
-    """The variance of an effect, up to a factor that all designs share: the sum of 1 / n over the four cells."""
-    return float((1 / table.groupby(list(FACTORS)).size()).sum())
+def _row(fit: pd.DataFrame, term: str) -> list[float | None]:
+    """Effect, low and high, None where there is none."""
+    if fit.empty:
+        return [None, None, None]
+    return [None if math.isnan(value) else value for value in map(float, fit.loc[term, ["effect", "low", "high"]])]
 
 
-def _row(fit: pd.DataFrame | None, term: str) -> tuple[float | None, float | None, float | None]:
-    if fit is None:
-        return None, None, None
-    effect, low, high = map(float, fit.loc[term, ["effect", "low", "high"]])
-    return effect, low, high
-
-
-def _beside(stored: Sequence[float | None], new: Sequence[float | None], ratio: float | None) -> dict[str, Any]:
-    """Two effects, where their intervals lie, and whether the new one is where the stored one predicts it."""
+def _beside(
+    stored: Sequence[float | None], new: Sequence[float | None], predicted: Sequence[float | None]
+) -> dict[str, Any]:
+    """Two effects, where their intervals lie, and whether the new one is where the stored runs predict it."""
+    _, low, high = predicted
+    within = low <= new[0] <= high if new[0] is not None and low is not None and high is not None else None
+    signs = _sign(stored[1], stored[2]), _sign(new[1], new[2])
     names = ("effect", "low", "high")
-    row: dict[str, Any] = {f"stored_{name}": value for name, value in zip(names, stored, strict=True)}
-    row |= {f"new_{name}": value for name, value in zip(names, new, strict=True)}
-    low = high = within = agreement = None
-    if ratio is not None:
-        effect, half = row["stored_effect"], (row["stored_high"] - row["stored_low"]) / 2
-        low, high = effect - half * math.sqrt(1 + ratio), effect + half * math.sqrt(1 + ratio)
-        within = low <= row["new_effect"] <= high
-        agreement = agree(_sign(row["stored_low"], row["stored_high"]), _sign(row["new_low"], row["new_high"]))
-    return row | {"agreement": agreement, "predicted_low": low, "predicted_high": high, "within": within}
+    return {
+        **{f"stored_{name}": value for name, value in zip(names, stored, strict=True)},
+        **{f"new_{name}": value for name, value in zip(names, new, strict=True)},
+        "agreement": agree(*signs),
+        "predicted_low": low,
+        "predicted_high": high,
+        "within": within,
+    }
 
 
-def _sign(low: float, high: float) -> int:
-    """The side of zero that an interval lies on; 0 if it holds zero."""
-    return (low > 0) - (high < 0)
+def _sign(low: float | None, high: float | None) -> int | None:
+    """The side of zero that an interval lies on; 0 if it holds zero, None if there is no interval."""
+    return None if low is None or high is None else (low > 0) - (high < 0)
 
 
-def agree(stored: int, new: int) -> str:
-    """Where an effect is seen, by the signs of the two intervals (0: the interval holds zero)."""
+def agree(stored: int | None, new: int | None) -> str | None:
+    """Where an effect is seen, by the signs of the two intervals (0: the interval holds zero); None without one of them."""
+    if stored is None or new is None:
+        return None
     if stored == new:
         return SAME if stored else NEITHER
     return ONLY_STORED if not new else ONLY_OWN if not stored else OPPOSITE
@@ -241,14 +249,19 @@ def agree(stored: int, new: int) -> str:
 
 def _claims(stored: list[grid.Run], asked: tuple[Any, ...]) -> Rows:
     """Every claim whose runs are all among these of the stored ones, on them and on the new runs."""
+
+    @cache
+    def folders(names: str, new: bool) -> list[Path]:
+        return [run.folder for run in grid.select(names, *(asked if new else ()))]
+
     rows: Rows = []
     chosen = {run.folder for run in stored}
     for claim in CLAIMS.values():
-        own = [run.folder for run in grid.select(claim.runs)]
+        own = folders(claim.runs, new=False)
         if own and chosen.issuperset(own):
             row: dict[str, Any] = {"name": claim.name, "sentence": claim.sentence}
-            for series, runs in (("stored", own), ("new", [run.folder for run in grid.select(claim.runs, *asked)])):
-                finding = check(claim, runs)
+            for series in ("stored", "new"):
+                finding = check(claim, folders(claim.runs, new=series == "new"))
                 row |= {series: finding.verdict, f"{series}_numbers": finding.numbers_as_text()}
             rows.append(row)
     return rows

@@ -15,7 +15,7 @@ import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -34,7 +34,8 @@ NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._+-]*")
 class Run:
     """One run of a grid: <root>/<profile>/<notebook>/<name>, and the parameters that its notebook is executed with.
 
-    `replaced` holds the settings of scale in the file that gave way to those of another profile.
+    `replaced` holds the settings of scale in the file that gave way to those of another profile, `declared` the names of the
+    file's runs that it stands for: where seeds or settings were asked for, those gave way to these.
     """
 
     notebook: str
@@ -43,6 +44,7 @@ class Run:
     experiment: Experiment
     root: Path = Path("results")
     replaced: dict[str, Any] = field(default_factory=dict)
+    declared: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -113,12 +115,15 @@ def load(
             if run.name in runs and (not (seeds or settings) or run.experiment != runs[run.name].experiment):
                 raise UserError(f"{path}, line {line}: there are two runs of the name {run.name!r}.")
             _check_stored(path, line, run)
-            runs.setdefault(run.name, run)
+            declared = runs[run.name].declared if run.name in runs else ()
+            runs[run.name] = replace(run, declared=(*declared, *run.declared))
     return list(runs.values())
 
 
 def select(names: str, *asked: Any) -> list[Run]:
     """Runs of grids separated by spaces; a slash and a pattern after a name choose some of its runs: ``beta/*_seed-1``.
+
+    A pattern speaks of the names in the file, or of those that the seeds and settings asked for give them.
 
     Args:
         names: or the path of one file that ends in .yaml.
@@ -130,7 +135,12 @@ def select(names: str, *asked: Any) -> list[Run]:
     if names.endswith(".yaml"):
         return load(names, *asked)
     parts = [name.partition("/") for name in names.split()]
-    chosen = [run for name, _, pattern in parts for run in load(name, *asked) if run.folder.match(pattern or "*")]
+    chosen = [
+        run
+        for name, _, pattern in parts
+        for run in load(name, *asked)
+        if any(Path(known).match(pattern or "*") for known in (run.name, *run.declared))
+    ]
     if parts and not chosen:
         raise UserError(f"grid = {names!r} names no run: give a grid, or a pattern as in beta/*_seed-1.")
     return chosen
@@ -185,29 +195,40 @@ def _runs(
         **{key: [value] for key, value in asked.settings.items()},
         **({"seed": asked.seeds} if asked.seeds else {}),
     }
+    given_up = {key: [value for _, value in levels[key]] for key in given if key in levels}
     levels |= {key: [(0, value) for value in values] for key, values in given.items()}
     runs = []
     for values in itertools.product(*levels.values()):
         parameters = {key: value for key, (_, value) in zip(levels, values, strict=True)}
         lines = {key: line for key, (line, _) in zip(levels, values, strict=True)}
-        words = {key: word(parameters[key]) for key in parameters}
+        was = [dict(zip(given_up, old, strict=True)) for old in itertools.product(*given_up.values())]
         try:
-            name = template.format(**words) if template else "_".join(f"{key}-{words[key]}" for key in varied)
+            name, *declared = (_name(template, varied, parameters | old) for old in ({}, *was))
         except (KeyError, IndexError, AttributeError, ValueError):
             raise UserError(
                 f"{path}, line {item['name'][0]}: name = {template!r} may only use the item's own keys."
             ) from None
         if not name:
             raise UserError(f"{path}, line {first}: an item without lists needs a name.")
-        name = "_".join([name, *(f"{key}-{words[key]}" for key in given if key in _OF_THE_EXPERIMENT - {*named})])
+        name = "_".join([name, *(_part(key, parameters[key]) for key in given if key in _OF_THE_EXPERIMENT - {*named})])
         if not NAME.fullmatch(name):
             raise UserError(
                 f"{path}, line {item['name'][0] if template else first}: the run's name {name!r} is not accepted: give letters, "
                 "digits and . _ + -, a letter or digit first."
             )
         experiment = _check(path, lines, notebook, profile, parameters)
-        runs.append((first, Run(notebook, name, parameters, experiment, root, replaced)))
+        runs.append((first, Run(notebook, name, parameters, experiment, root, replaced, tuple(declared))))
     return runs
+
+
+def _name(template: str | None, varied: list[str], parameters: dict[str, Any]) -> str:
+    if template is None:
+        return "_".join(_part(key, parameters[key]) for key in varied)
+    return template.format(**{key: word(value) for key, value in parameters.items()})
+
+
+def _part(key: str, value: Any) -> str:
+    return f"{key}-{word(value)}"
 
 
 _OF_THE_EXPERIMENT = frozenset(Experiment.model_fields)

@@ -57,8 +57,9 @@ def compare(choice: dict[str, str]) -> "Comparison":
 
 
 def report(comparison: "Comparison") -> None:
-    """Print a comparison: headline outcomes of each cell, effects, claims, and what they come to."""
+    """Print a comparison: headline outcomes of each cell, effects on primary ones, claims, and what they come to."""
     from exon.evaluation.comparison import sentences
+    from exon.evaluation.primary import PRIMARY
     from exon.runs.verify import HEADLINE
 
     cells = [
@@ -76,7 +77,7 @@ def report(comparison: "Comparison") -> None:
             _within(row),
         )
         for row in comparison.effects
-        if row["outcome"] in HEADLINE
+        if row["outcome"] in PRIMARY
     ]
     if effects:
         heads = ("outcome", "effect of", "stored [95 %]", "new [95 %]", "seen", "new as predicted")

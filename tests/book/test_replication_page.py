@@ -10,6 +10,7 @@ from replicated import GRID, SEEDS
 from exon.evaluation import replication
 from exon.evaluation.claims import CLAIMS
 from exon.evaluation.comparison import sentences
+from exon.evaluation.primary import TERMS
 
 sys.path.insert(0, "book/_ext")
 from exon_book.replication import PARTS
@@ -77,12 +78,12 @@ def test_a_replication_is_shown_in_sentences_tables_and_figures(small_book, tmp_
 
     heads, rows = effects
     assert heads == ["outcome", "effect of", "stored", "seeds 31, 32, 33", "away from zero", "as predicted"]
-    assert len(rows) == 3 * 3  # kl_latent is no headline metric
+    assert len(rows) == len(TERMS)  # the test error is the one primary outcome
     stored = next(row for row in found.effects if row["outcome"] == "test_error_pct")
     effect, low, high = (stored[f"stored_{name}"] for name in ("effect", "low", "high"))
     assert rows[0] == [
         "test error (%)",
-        "cross-entropy",
+        "KL, cross-entropy on",
         f"{effect:+.1f} [{low:+.1f}, {high:+.1f}]",
         f"{-effect:+.1f} [{-high:+.1f}, {-low:+.1f}]",
         "opposite signs",
@@ -104,7 +105,7 @@ def test_a_replication_is_shown_in_sentences_tables_and_figures(small_book, tmp_
 
     images = soup.select("article img")
     assert [image["alt"].partition(",")[0] for image in images] == [
-        "Effects of cross-entropy and KL and their interaction on test error (%)",
+        "Simple effects of cross-entropy and KL and their interaction on test error (%)",
         "test error (%)",
     ]
     for image, name in zip(images, ("effects-0", "outcomes"), strict=True):

@@ -12,6 +12,8 @@ import pytest
 from exon.evaluation import evidence
 from exon.evaluation.claim import FAILS, HOLDS, UNKNOWN, check
 from exon.evaluation.claims import CLAIMS, check_all
+from exon.evaluation.effects import effects
+from exon.evaluation.tables import FACTORS, outcomes
 from exon.runs import grid
 
 RESULTS = Path("results")
@@ -60,18 +62,22 @@ def test_every_claim_holds_on_the_stored_records_and_shows_its_numbers(findings)
         ("label-not-placement-from-5", lambda n: -n),
         ("clouds-everywhere", lambda n: n.replace(n["highest"], 95)),
         ("little-left-at-50", lambda n: n * 100),
-        ("ce-lowers-error", lambda n: n + 80),
-        ("ce-lowers-renamed-error", lambda n: n + 65),
-        ("ce-raises-purity", lambda n: n - 26),
-        ("kl-lowers-kl", lambda n: n + 57),
-        ("kl-raises-recon", lambda n: n - 11),
+        ("ce-lowers-error", lambda n: n + 9),
+        ("ce-lowers-renamed-error", lambda n: n + 50),
+        ("ce-raises-purity", lambda n: n - 11),
+        ("kl-leaves-purity", lambda n: n + 11),
+        ("kl-leaves-purity", lambda n: n - 10),
+        ("kl-lowers-purity", lambda n: n + 16),
+        ("kl-lowers-kl", lambda n: n[::-1]),
+        ("kl-raises-recon", lambda n: n - 7),
         ("kl-costs-error", lambda n: n[::-1]),
-        ("both-for-center-error", lambda n: n + 71),
-        ("both-for-generation-error", lambda n: n + 32),
+        ("both-for-center-error", lambda n: n + 34),
+        ("both-for-generation-error", lambda n: n + 30),
         ("sci-lowers-error", lambda n: n[::-1]),
         ("sci-both-for-center-error", lambda n: n + 100),
-        ("kl-path-center-error", lambda n: n[::-1].set_axis(n.index)),
-        ("kl-path-generation-error", lambda n: n[::-1].set_axis(n.index)),
+        ("kl-path-center-error", lambda n: n[::-1]),
+        ("kl-path-generation-error", lambda n: n[::-1]),
+        ("ten-times-kl-lowers-error", lambda n: n[::-1]),
         ("lambda1-not-heard", lambda n: n - 40),
         ("lambda1-explodes", lambda n: n - 1700),
         ("authors-kl-is-exact", lambda n: n * ([1.01] * 8 + [1] * 8)),
@@ -145,6 +151,44 @@ def test_a_claim_with_a_missing_run_cannot_be_checked():
     assert finding.numbers_as_text() == "1 of 13 runs are missing: nowhere, ..."
     assert check(CLAIMS["ce-lowers-error"], []).verdict == UNKNOWN
     assert check(CLAIMS["kl-falls"], runs).reason == "no run of 'beta 0.1 to 1'"
+
+
+def test_further_runs_count_as_far_as_they_are_finished():
+    runs = [run.folder for run in grid.select("ablation/v3_*")]
+    seen = []
+    claim = replace(
+        CLAIMS["sci-both-for-center-error"], evidence=lambda folders: pd.Series(seen.append(folders), dtype=float)
+    )
+    claim = replace(claim, holds=lambda numbers: True)
+    finished, missing = Path("results/cpu/ablation/v2_ce-true_kl-true_seed-1"), Path("results/cpu/ablation/nowhere")
+    assert check(claim, runs, [missing, finished]).verdict == HOLDS
+    assert seen == [[*runs, finished]]
+    assert check(claim, [missing], [finished]).verdict == UNKNOWN
+
+
+def test_intervals_of_primary_outcomes_hold_together_and_others_by_themselves():
+    runs = [run.folder for run in grid.select("ablation/v2_*")]
+    table = outcomes(runs)
+    for outcome, level in (("purity_pct", 1 - 0.05 / 20), ("recon", 0.95)):
+        fit = effects(table, *FACTORS, outcome, level)
+        found = evidence.effects_of(outcome, "interaction", "KL, cross-entropy off")(runs)
+        expected = fit.loc[["interaction", "use_kl, use_cross_entropy off"], ["low", "high"]]
+        assert found.tolist() == pytest.approx(expected.to_numpy().ravel())
+    one_seed = [run for run in runs if run.name.endswith("seed-1")]
+    finding = check(CLAIMS["kl-raises-recon"], one_seed)
+    assert (finding.verdict, finding.reason) == (UNKNOWN, "a cell with a single run has no interval")
+
+
+def test_extremes_along_the_path_are_of_all_its_seeds():
+    runs = [run.folder for run in grid.select("ablation/v2_* ablation_paths")]
+    table = outcomes(runs).query("use_cross_entropy and lambda1 == 6000")
+    lower = table.query("not use_kl or kl_weight <= 0.1")["recon"]
+    higher = table.query("use_kl and kl_weight == 1")["recon"]
+    assert (len(lower), len(higher)) == (5, 3)
+    found = evidence.extremes_by_kl("recon", (0.0, 0.1), (1.0, 1.0))(runs)
+    assert found.to_dict() == {"highest, KL times 0 to 0.1": lower.max(), "lowest, KL times 1": higher.min()}
+    finding = check(CLAIMS["ten-times-kl-lowers-error"], [run for run in runs if run.name != "kl_weight-10"])
+    assert (finding.verdict, finding.reason) == (UNKNOWN, "no run has such a factor on the KL")
 
 
 def test_a_pattern_chooses_runs_and_names_may_be_several():

@@ -22,34 +22,89 @@ def design(values):
 
 
 CELLS = [(a, b) for a in (False, True) for b in (False, True)]
+ON, ONLY_CE, ONLY_KL, OFF = (True, True), (True, False), (False, True), (False, False)
+SIMPLE = {
+    "kl, ce on": (ON, ONLY_CE),
+    "kl, ce off": (ONLY_KL, OFF),
+    "ce, kl on": (ON, ONLY_KL),
+    "ce, kl off": (ONLY_CE, OFF),
+}
 
 
-@given(st.lists(st.floats(-100, 100), min_size=12, max_size=12))
-def test_effects_are_differences_of_means_with_t_intervals(numbers):
+@given(st.lists(st.floats(-100, 100), min_size=12, max_size=12), st.sampled_from([0.8, 0.95]))
+def test_a_simple_effect_is_welchs_t_test_of_two_cells(numbers, level):
     cells = np.array(numbers).reshape(4, 3) + np.array([0, 0.5, 1])
-    keys = [(False, False), (False, True), (True, False), (True, True)]
-    result = effects(design(dict(zip(keys, cells, strict=True))), "ce", "kl", "y")
-    mean = dict(zip(keys, cells.mean(1), strict=True))
-    ce = (mean[True, True] + mean[True, False] - mean[False, True] - mean[False, False]) / 2
-    kl = (mean[True, True] + mean[False, True] - mean[True, False] - mean[False, False]) / 2
-    both = (mean[True, True] - mean[True, False]) - (mean[False, True] - mean[False, False])
-    np.testing.assert_allclose(result["effect"], [ce, kl, both], atol=1e-8)
-    deviation = np.sqrt(cells.var(1, ddof=1).mean())
-    half = stats.t.ppf(0.975, 8) * deviation * np.sqrt(4 / 12)
-    np.testing.assert_allclose((result["high"] - result["low"]) / 2, [half, half, 2 * half], rtol=1e-6)
+    values = dict(zip(CELLS, [*cells[:2], cells[2, :2], cells[3]], strict=True))  # one cell has a run less
+    result = effects(design(values), "ce", "kl", "y", level)
+    assert list(result.index) == [*SIMPLE, "interaction"]
+    for term, (higher, lower) in SIMPLE.items():
+        welch = stats.ttest_ind(values[higher], values[lower], equal_var=False)
+        interval = welch.confidence_interval(level)
+        assert result.loc[term, "effect"] == pytest.approx(values[higher].mean() - values[lower].mean(), abs=1e-9)
+        np.testing.assert_allclose(result.loc[term, ["low", "high"]], interval, rtol=1e-7, atol=1e-7)
 
 
-def test_one_run_more_than_cells_is_enough():
-    five = design({(False, False): [1.0, 2.0], (False, True): [3.0], (True, False): [4.0], (True, True): [5.0]})
-    result = effects(five, "ce", "kl", "y")
-    np.testing.assert_allclose(result["effect"], [2.25, 1.25, -0.5])
+UNEQUAL = {OFF: [1.0, 9.0, 4.0, 0.0], ONLY_KL: [3.0, 3.5, 2.0], ONLY_CE: [5.0, 5.1], ON: [0.0, 2.0, 30.0]}
 
 
-@pytest.mark.parametrize("left_out", [[0, 1, 2], list(range(4, 12)), [1, 2, 4, 5, 7, 8, 10, 11]])
-def test_too_few_runs_are_named(left_out):
-    full = design({(a, b): [1.0, 2.0, 3.0] for a in (False, True) for b in (False, True)})
-    with pytest.raises(UserError, match=r"runs in \d cells of ce x kl: give runs in all 4"):
-        effects(full.drop(left_out), "ce", "kl", "y")
+def test_the_interaction_has_the_degrees_of_freedom_of_welch_and_satterthwaite():
+    result = effects(design(UNEQUAL), "ce", "kl", "y")
+    v = {cell: np.var(values, ddof=1) / len(values) for cell, values in UNEQUAL.items()}
+    total = sum(v.values())
+    df = total**2 / sum(v[cell] ** 2 / (len(values) - 1) for cell, values in UNEQUAL.items())
+    means = {cell: np.mean(values) for cell, values in UNEQUAL.items()}
+    interaction = (means[ON] - means[ONLY_CE]) - (means[ONLY_KL] - means[OFF])
+    np.testing.assert_allclose(
+        result.loc["interaction"], [interaction, *stats.t.interval(0.95, df, interaction, total**0.5)]
+    )
+    assert result.loc["interaction", "effect"] == pytest.approx(
+        result.loc["kl, ce on", "effect"] - result.loc["kl, ce off", "effect"]
+    )
+
+
+def test_intervals_hold_the_true_effects_as_often_as_they_say_although_the_cells_differ():
+    generator = np.random.default_rng(0)
+    true, inside, trials = {"kl, ce on": 3.0, "interaction": 5.0}, {"kl, ce on": 0, "interaction": 0}, 300
+    for _ in range(trials):
+        cells = {ON: (3, 0.1), ONLY_CE: (0, 10), ONLY_KL: (-2, 2), OFF: (0, 1)}
+        drawn = {cell: generator.normal(mean, sd, 4) for cell, (mean, sd) in cells.items()}
+        result = effects(design(drawn), "ce", "kl", "y", 0.8)
+        for term, effect in true.items():
+            inside[term] += result.loc[term, "low"] < effect < result.loc[term, "high"]
+    for count in inside.values():
+        assert stats.binomtest(count, trials, 0.8).pvalue > 0.01
+
+
+def test_an_interval_for_further_runs_has_the_variance_of_both_means():
+    further = pd.Series({ON: 3.0, ONLY_CE: 5.0, ONLY_KL: 2.0, OFF: 4.0}).rename_axis(["ce", "kl"])
+    result = effects(design(UNEQUAL), "ce", "kl", "y", further=further)
+    v = [np.var(UNEQUAL[cell], ddof=1) * (1 / len(UNEQUAL[cell]) + 1 / further[cell]) for cell in (ON, ONLY_CE)]
+    df = sum(v) ** 2 / (v[0] ** 2 / 2 + v[1] ** 2 / 1)
+    effect = np.mean(UNEQUAL[ON]) - np.mean(UNEQUAL[ONLY_CE])
+    np.testing.assert_allclose(result.loc["kl, ce on"], [effect, *stats.t.interval(0.95, df, effect, sum(v) ** 0.5)])
+
+
+def test_a_single_run_in_a_cell_leaves_its_effects_without_interval():
+    table = design({OFF: [1.0], ONLY_KL: [3.0, 4.0], ONLY_CE: [4.0, 6.0], ON: [6.0, 6.5]})
+    result = effects(table, "ce", "kl", "y")
+    np.testing.assert_allclose(result["effect"], [1.25, 2.5, 2.75, 4.0, -1.25])
+    without = result[["low", "high"]].isna()
+    assert without.eq(without["low"], axis=0).all(axis=None)
+    assert without.index[without["low"]].tolist() == ["kl, ce off", "ce, kl off", "interaction"]
+
+
+def test_without_any_spread_an_interval_has_no_width():
+    result = effects(design({OFF: [1.0] * 3, ONLY_KL: [3.0] * 3, ONLY_CE: [4.0, 5.0], ON: [9.0] * 2}), "ce", "kl", "y")
+    assert result.loc["kl, ce off"].tolist() == [2, 2, 2]
+    assert result.loc["kl, ce on", "low"] < 4.5 < result.loc["kl, ce on", "high"]
+
+
+def test_runs_without_the_outcome_are_left_out_and_an_empty_cell_is_named():
+    table = design({cell: [1.0, 2.0, 3.0] for cell in CELLS})
+    table.loc[0, "y"] = np.nan
+    assert effects(table, "ce", "kl", "y").loc["kl, ce off", "effect"] == -0.5
+    with pytest.raises(UserError, match=r"^8 runs in 3 cells of ce x kl: give runs in all four\.$"):
+        effects(table.drop([9, 10, 11]), "ce", "kl", "y")
 
 
 @pytest.mark.parametrize(("setting", "levels"), [("prior", ["circle", "row"]), ("distance", [1.0, None])])
@@ -61,31 +116,15 @@ def test_settings_that_are_mixed_up_are_named(setting, levels):
         UserError, match=rf"^{setting} varies in the table \({levels[0]}, .*\): choose the runs of one level"
     ):
         effects(mixed, "ce", "kl", "y")
-
-
-def test_a_block_shifts_outcomes_and_not_effects():
-    values = {cell: [index + 0.1, index - 0.1, index] for index, cell in enumerate(CELLS)}
-    one = design(values).assign(prior="circle")
-    other = design({cell: [value + 50 for value in cell_values] for cell, cell_values in values.items()}).assign(
-        prior="row"
-    )
-    blocked = effects(pd.concat([one, other], ignore_index=True), "ce", "kl", "y", blocks=["prior"])
-    np.testing.assert_allclose(blocked["effect"], effects(one, "ce", "kl", "y")["effect"], atol=1e-9)
-    half = (blocked["high"] - blocked["low"]) / 2
-    residual = np.sqrt(8 * 2 * 0.01 / (24 - 5))
-    assert half["ce"] == pytest.approx(stats.t.ppf(0.975, 24 - 5) * residual * np.sqrt(4 / 24))
-
-
-def test_every_block_needs_its_four_cells():
-    table = design({cell: [1.0, 2.0] for cell in CELLS}).assign(prior=["circle"] * 7 + ["row"])
-    with pytest.raises(UserError, match="8 runs in 5 cells of ce x kl x prior: give runs in all 8, and more than 5"):
-        effects(table, "ce", "kl", "y", blocks=["prior"])
+    if setting == "prior":  # of several, the first
+        with pytest.raises(UserError, match=r"^prior varies"):
+            effects(mixed.assign(width=[1.0] * 11 + [2.0]), "ce", "kl", "y")
 
 
 def test_the_example_of_the_page_is_true(tmp_path, monkeypatch):
     """Its grid has as many runs as it says, and its code finds the effects that are put into their records."""
-    page = Path("book/ablation.md").read_text()
-    example = page.partition("## Add a factor")[2]
+    page = Path("book/reproduce.md").read_text()
+    example = page.partition("and a new factor")[2]
     (tmp_path / "my_ablation.yaml").write_text(re.search(r"```yaml\n(.*?)```", example, re.DOTALL)[1])
     runs = grid.load(tmp_path / "my_ablation.yaml", root=tmp_path / "results" / "own")
     assert f"The {len(runs)} runs" in example
@@ -100,8 +139,6 @@ def test_the_example_of_the_page_is_true(tmp_path, monkeypatch):
     names = {}
     exec("\n".join(preparation), names)
     result = eval(last, names)
-    np.testing.assert_allclose(result["effect"], [-15, -15, -30], atol=1e-9)
+    np.testing.assert_allclose(result["effect"], [-30, 0, -30, 0, -30], atol=1e-9)
     with pytest.raises(UserError, match="prior varies"):
         effects(names["runs"], "use_cross_entropy", "use_kl", "center_error_pct")
-    pooled = effects(names["runs"], "use_cross_entropy", "use_kl", "center_error_pct", blocks=["prior"])
-    assert pooled.loc["interaction", "effect"] == pytest.approx(-30)

@@ -12,9 +12,11 @@ from exon.evaluation import comparison as comparisons
 from exon.evaluation import replication
 from exon.evaluation.claim import FAILS, HOLDS, UNKNOWN
 from exon.evaluation.claims import CLAIMS
+from exon.evaluation.intervals import pooled
+from exon.evaluation.primary import PRIMARY, TERMS
 from exon.evaluation.tables import CELLS, FACTORS, outcomes
 from exon.runs import grid, record
-from exon.runs.verify import HEADLINE
+from exon.runs.verify import HEADLINE, seeds_of
 
 OF_THE_GRID = {claim.name for claim in CLAIMS.values() if claim.runs == GRID}
 OF_MORE = {"sci-lowers-error", "kl-path-center-error", "kl-falls", "authors-kl-is-exact"}
@@ -107,8 +109,8 @@ def test_runs_that_measure_the_same_agree_in_everything(repeated, stored):
 
 def test_a_cell_has_the_mean_and_spread_of_both_and_the_interval_of_the_new_mean(repeated, stored):
     for (cross_entropy, kl), cell in CELLS.items():
-        values = stored.query(f"use_cross_entropy == {cross_entropy} and use_kl == {kl}")["test_error_pct"].tolist()
-        row = row_of(repeated.cells, cell=cell, metric="test_error_pct")
+        values = stored.query(f"use_cross_entropy == {cross_entropy} and use_kl == {kl}")["recon"].tolist()
+        row = row_of(repeated.cells, cell=cell, metric="recon")
         assert (row["stored_n"], row["new_n"]) == (len(values), len(SEEDS))
         mean, sd = statistics.fmean(values), statistics.stdev(values)
         assert (row["stored_mean"], row["stored_sd"]) == pytest.approx((mean, sd))
@@ -138,40 +140,43 @@ def test_a_single_stored_seed_takes_the_spread_beside_it(tmp_path, stored):
     found = compare(tmp_path, names, seeds=[31, 32])
     row = row_of(found.cells, metric="recon")
     assert (row["cell"], row["stored_n"], row["new_n"]) == ("all runs", 1, 2)
-    beside = stored.query("use_cross_entropy and use_kl")["recon"]
-    assert row["spread"] == f"1 stored seed, and the spread at kl_weight = 1.0 ({len(beside)} seeds)"
-    scale = statistics.stdev(beside) * (1 + 1 / 2) ** 0.5
-    assert (row["low"], row["high"]) == pytest.approx(
-        stats.t.interval(0.95, len(beside) - 1, row["stored_mean"], scale)
-    )
+    (run,) = grid.select(names)
+    neighbours = {
+        name: [metrics["recon"] for metrics in seeds.values()] for name, seeds in seeds_of(run.folder)[1].items()
+    }
+    both = stored.query("use_cross_entropy and use_kl")["recon"]
+    assert neighbours[f"kl_weight = 1.0 ({len(both)} seeds)"] == both.tolist()
+    assert row["spread"] == f"1 stored seed, and the spread at {', '.join(neighbours)}"
+    spread = pooled(neighbours.values())
+    interval = stats.t.interval(0.95, spread.df, row["stored_mean"], spread.sd * (1 + 1 / 2) ** 0.5)
+    assert (row["low"], row["high"]) == pytest.approx(interval)
     assert (found.effects, found.claims) == ([], [])
 
 
-def test_effects_are_differences_of_means_and_predicted_by_both_variances(repeated, stored):
-    means = stored.groupby(list(FACTORS))["recon"].mean()
-    cross_entropy = (means[True, True] + means[True, False] - means[False, True] - means[False, False]) / 2
-    kl = (means[True, True] + means[False, True] - means[True, False] - means[False, False]) / 2
-    interaction = means[True, True] - means[True, False] - means[False, True] + means[False, False]
-    cells = stored.groupby(list(FACTORS))["recon"]
-    df, n = len(stored) - 4, cells.size()
-    sd = (cells.apply(lambda values: (values - values.mean()) @ (values - values.mean())).sum() / df) ** 0.5
-    t = stats.t.ppf(0.975, df)
-    terms = {"use_cross_entropy": (cross_entropy, 1 / 4), "use_kl": (kl, 1 / 4), "interaction": (interaction, 1)}
-    for term, (effect, factor) in terms.items():
-        row = row_of(repeated.effects, outcome="recon", term=term)
-        assert row["stratum"] == ""
-        assert row["stored_effect"] == pytest.approx(effect)
-        old, new = factor * (1 / n).sum(), factor * 4 / len(SEEDS)
-        assert (row["stored_low"], row["stored_high"]) == pytest.approx(
-            (effect - t * sd * old**0.5, effect + t * sd * old**0.5)
-        )
-        assert (row["predicted_low"], row["predicted_high"]) == pytest.approx(
-            (effect - t * sd * (old + new) ** 0.5, effect + t * sd * (old + new) ** 0.5)
-        )
+def test_effects_have_welchs_intervals_and_are_predicted_by_the_stored_spread(repeated, stored):
+    values = {cell: group.tolist() for cell, group in stored.groupby(list(FACTORS))["recon"]}
+    on, off = values[True, True], values[True, False]
+    row = row_of(repeated.effects, outcome="recon", term="use_kl, use_cross_entropy on")
+    effect = statistics.fmean(on) - statistics.fmean(off)
+    assert (row["stratum"], row["stored_effect"]) == ("", pytest.approx(effect))
+    interval = stats.ttest_ind(on, off, equal_var=False).confidence_interval()
+    assert (row["stored_low"], row["stored_high"]) == pytest.approx(tuple(interval))
+    v = [statistics.variance(cell) * (1 / len(cell) + 1 / len(SEEDS)) for cell in (on, off)]
+    df = sum(v) ** 2 / (v[0] ** 2 / (len(on) - 1) + v[1] ** 2 / (len(off) - 1))
+    predicted = stats.t.interval(0.95, df, effect, sum(v) ** 0.5)
+    assert (row["predicted_low"], row["predicted_high"]) == pytest.approx(predicted)
+    assert {row["term"] for row in repeated.effects} == set(TERMS)
+
+
+def test_a_percentage_is_predicted_between_0_and_100(repeated):
+    rows = [row for row in repeated.cells if row["metric"].endswith("_pct")]
+    assert all(0 <= row["low"] <= row["high"] <= 100 for row in rows)
+    assert {100.0} <= {row["high"] for row in rows}
+    assert any(row["low"] < 0 for row in repeated.cells if row["metric"] == "kl_latent")
 
 
 def test_an_effect_the_other_way_round_is_seen_and_not_as_predicted(reversed_errors, repeated):
-    row = row_of(reversed_errors.effects, outcome="test_error_pct", term="use_cross_entropy")
+    row = row_of(reversed_errors.effects, outcome="test_error_pct", term="use_cross_entropy, use_kl on")
     assert row["new_effect"] == pytest.approx(-row["stored_effect"])
     assert (row["new_low"], row["new_high"]) == pytest.approx((-row["stored_high"], -row["stored_low"]))
     assert (row["agreement"], row["within"]) == (replication.OPPOSITE, False)
@@ -198,7 +203,8 @@ def test_where_an_effect_is_seen(stored, new, said):
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "sign"), [(1.0, 2.0, 1), (-2.0, -1.0, -1), (-1.0, 2.0, 0), (0.0, 2.0, 0), (-2.0, 0.0, 0)]
+    ("low", "high", "sign"),
+    [(1.0, 2.0, 1), (-2.0, -1.0, -1), (-1.0, 2.0, 0), (0.0, 2.0, 0), (-2.0, 0.0, 0), (None, None, None)],
 )
 def test_the_side_of_zero_of_an_interval(low, high, sign):
     assert replication._sign(low, high) == sign
@@ -235,7 +241,7 @@ def test_an_unfinished_replication_says_what_is_there(tmp_path, monkeypatch):
     assert (row["new_n"], row["new_sd"]) == (1, None)
     row = row_of(found.cells, cell="neither", metric="recon")
     assert (row["new_n"], row["new_mean"], row["low"], row["within"]) == (0, None, None, None)
-    row = row_of(found.effects, outcome="recon", term="use_kl")
+    row = row_of(found.effects, outcome="recon", term="interaction")
     assert [row[key] for key in ("new_effect", "agreement", "predicted_low", "within")] == [None] * 4
     assert row["stored_effect"] is not None
     assert [(row["name"], row["new"]) for row in found.claims] == [(name, UNKNOWN) for name in few]
@@ -251,10 +257,18 @@ def test_a_metric_that_some_runs_do_not_have_is_left_out_of_their_mean(tmp_path,
     assert {row["new_n"] for row in found.cells if row["metric"] == "v_nat"} == {2}
     assert {row["seed"] for row in found.values if row["metric"] == "v_nat" and row["series"] == "new"} == {31, 32}
     assert comparisons.read(found.write(tmp_path)) == found
-    row, full = (row_of(c.effects, outcome="v_nat", term="use_kl") for c in (found, repeated))
+    row, full = (row_of(c.effects, outcome="v_nat", term="interaction") for c in (found, repeated))
     widths = [row["predicted_high"] - row["predicted_low"] for row in (row, full)]
     n = len(repeated.stored_seeds)
     assert widths[0] / widths[1] == pytest.approx(((1 / n + 1 / 2) / (1 / n + 1 / 3)) ** 0.5)
+
+
+def test_a_single_new_seed_is_held_against_the_stored_spread_and_has_no_interval_of_its_own(tmp_path, no_claims):
+    replicated.write(tmp_path, only("recon"), seeds=[31])
+    row = row_of(compare(tmp_path, seeds=[31]).effects, outcome="recon", term="interaction")
+    assert (row["new_low"], row["new_high"], row["agreement"]) == (None, None, None)
+    assert row["predicted_low"] < row["new_effect"] < row["predicted_high"]
+    assert row["within"] is True
 
 
 def test_the_objectives_of_the_whole_grid_are_kept_apart(tmp_path, repeated, monkeypatch):
@@ -269,8 +283,8 @@ def test_the_objectives_of_the_whole_grid_are_kept_apart(tmp_path, repeated, mon
     }
     (strata,) = {tuple(dict.fromkeys(row["stratum"] for row in found.effects))}
     assert strata == ("use_sci = false", "use_sci = true")
-    row = row_of(found.effects, stratum="use_sci = false", outcome="recon", term="use_kl")
-    alone = row_of(repeated.effects, outcome="recon", term="use_kl")
+    row = row_of(found.effects, stratum="use_sci = false", outcome="recon", term="interaction")
+    alone = row_of(repeated.effects, outcome="recon", term="interaction")
     assert row | {"stratum": ""} == pytest.approx(alone)
     assert [row["name"] for row in found.claims] == within
 
@@ -338,9 +352,9 @@ def test_what_a_comparison_comes_to_is_counted(reversed_errors, repeated):
         f"{len(judged) - len(outside)} of {len(judged)} headline outcomes lie in the interval predicted for them; "
         f"at 95 % each, {len(judged) / 20:.1f} would miss"
     )
-    seen = [row["agreement"] for row in reversed_errors.effects if row["outcome"] in HEADLINE and row["agreement"]]
+    seen = [row["agreement"] for row in reversed_errors.effects if row["outcome"] in PRIMARY and row["agreement"]]
     assert len(seen) < len(reversed_errors.effects)
-    assert effect.startswith("Effects on headline outcomes: ")
+    assert effect.startswith("Effects on primary outcomes: ")
     assert f"{seen.count(replication.OPPOSITE)} opposite signs" in effect
     assert f"{seen.count(replication.SAME)} same sign in both" in effect
     total = len(OF_THE_GRID)

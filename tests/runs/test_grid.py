@@ -179,3 +179,21 @@ def test_a_pattern_that_names_no_run_is_refused(tmp_path):
         grid.select("beta/zzz*")
     (tmp_path / "a grid.yaml").write_text("notebook: mnist\nprofile: smoke\nruns:\n  - beta: [2.0]\n")
     assert [run.name for run in grid.select(str(tmp_path / "a grid.yaml"))] == ["beta-2"]
+
+
+def test_a_pattern_of_the_file_chooses_runs_with_other_seeds_and_settings_too():
+    """Whichever item of the file a name comes from; the new names are known as well."""
+    for pattern, names in {
+        "beta/beta-1_seed-2": ["beta-1_seed-11"],
+        "beta/beta-1_seed-1": ["beta-1_seed-11"],
+        "beta/beta-5_seed-2": None,
+        "beta/beta-*_seed-11": [run.name for run in grid.load("beta", None, [11])],
+        "ablation_paths/kl_weight-0.1": ["kl_weight-0.1_seed-11"],
+    }.items():
+        if names is None:
+            with pytest.raises(UserError, match="names no run"):
+                grid.select(pattern, None, [11])
+        else:
+            assert [run.name for run in grid.select(pattern, None, [11])] == names
+    (run,) = grid.select("ablation/v3_ce-true_kl-true_*", None, [], {"use_cross_entropy": False, "labels": 50})[:1]
+    assert run.name == "v3_ce-false_kl-true_seed-1_labels-50"

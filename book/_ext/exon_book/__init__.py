@@ -12,7 +12,8 @@
 {plot} mnist-planes                                        a figure of `exon_book.plots`, drawn from the runs of a grid
 {ledger} beta beta_seeds::kl                               every number of the paper's table beside the one found here
 {cells} ablation/v2_*                                      every outcome in the four cells of the ablation
-{effects} ablation/v2_*                                    main effects and interaction on every outcome
+{effects} ablation/v2_*                                    simple effects and interaction on every outcome
+{effect}`ablation/v2_*::purity_pct::interaction`             one of them: "+24.7 [+17.4, +31.9]"
 {trials} cifar10_setting                                   the settings tried for small CIFAR-10 runs, by validation error
 {runs} mnist                                               all runs of a notebook, with links to their records
 {replication} claims                                       what runs with new seeds found, beside the stored ones
@@ -43,7 +44,7 @@ from exon_book.roles import AuthorsRole, ClaimRole, MetricRole, OverRole, PaperR
 from exon_book.settings import SettingRole, find_typed_numbers
 from exon_book.site import name_controls, publish, trim_icons
 from exon_book.source import Source
-from exon_book.tables.ablation import Cells, Effects
+from exon_book.tables.ablation import Cells, EffectRole, Effects
 from exon_book.tables.arithmetic import Bits, Operations
 from exon_book.tables.ledger import Ledger
 from exon_book.tables.methods import Methods, Speed
@@ -73,6 +74,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_role("paper", PaperRole())
     app.add_role("over", OverRole())
     app.add_role("claim", ClaimRole())
+    app.add_role("effect", EffectRole())
     app.add_directive("plot", Plot)
     app.add_directive("source", Source)
     app.add_directive("ledger", Ledger)

@@ -16,6 +16,7 @@ from exon.evaluation.tables import CELLS, along, metrics_of
 from exon.figures import compare, plots
 from exon.prior import GaussianMixturePrior
 from exon.runs import checkpoint, record
+from exon_book import ablation
 from exon_book.lookup import by_beta
 from exon_book.tables.trials import curves
 
@@ -189,19 +190,13 @@ def ablation_grids(runs: list[Path]) -> Figure:
     )
 
 
-PATH_PANELS = {
-    "test_error_pct": "test error (%)",
-    "relabelled_error_pct": "test error, classes renamed (%)",
-    "center_error_pct": "center error (%)",
-    "generation_error_pct": "generation error (%)",
-    "kl": "KL (nats)",
-    "negative_ssim": "negative SSIM",
-}
+PATH = "ablation/v2_* ablation_paths ablation_seeds/kl_weight-*"
 
 
-def path_over(setting: str) -> Callable[[list[Path]], Figure]:
-    """The outcomes along one path."""
-    return lambda runs: compare.against(PATH_PANELS, along(setting, runs), by=setting)
+def path_over(setting: str, *metrics: str) -> Callable[[list[Path]], Figure]:
+    """Primary outcomes along one path."""
+    panels = {metric: ablation.TITLES[metric] for metric in metrics}
+    return lambda runs: compare.against(panels, along(setting, runs), by=setting)
 
 
 def cifar10_table(runs: list[Path]) -> Figure:
@@ -217,6 +212,7 @@ def cifar10_ratio(runs: list[Path]) -> Figure:
 
 
 BETA, CIFAR10 = "beta beta_seeds", "cifar10/beta-*"
+CELLS_OF_ALL = "ablation ablation_seeds/v?_*"
 FIGURES = {
     "mnist-planes": Plotted(BETA, mnist_planes, one_for_each(SHOWN)),
     "mnist-grids": Plotted(BETA, mnist_grids, one_for_each((0.1, 0.5, 5.0, 50.0))),
@@ -229,11 +225,12 @@ FIGURES = {
     "design-diversity": Plotted("prior_design", design_diversity),
     "ablation-latent": Plotted("ablation/v2_*", ablation_latent),
     "ablation-grids": Plotted("ablation/v2_*", ablation_grids),
-    "ablation-latent-sci": Plotted("ablation/v3_*", ablation_latent),
+    "ablation-effects": Plotted(CELLS_OF_ALL, ablation.effects),
+    "ablation-every-run": Plotted(CELLS_OF_ALL, ablation.every_run),
     "cifar10-curves": Plotted("cifar10/beta-0.05_*", lambda runs: compare.step_curves(*curves(runs))),
     "cifar10-table": Plotted(CIFAR10, cifar10_table),
     "cifar10-explained": Plotted(CIFAR10, explained(CIFAR10_EXPLAINED, "cifar10")),
     "cifar10-ratio": Plotted(CIFAR10, cifar10_ratio),
-    "path-lambda1": Plotted("ablation/v2_* ablation_paths", path_over("lambda1")),
-    "path-kl": Plotted("ablation/v2_* ablation_paths", path_over("kl_weight")),
+    "path-lambda1": Plotted(PATH, path_over("lambda1", "center_error_pct", "test_error_pct")),
+    "path-kl": Plotted(PATH, path_over("kl_weight", *ablation.TITLES)),
 }

@@ -14,7 +14,8 @@ from docutils import nodes
 
 from exon.errors import UserError
 from exon.evaluation.comparison import Comparison, read, sentences
-from exon.figures import plots
+from exon.evaluation.primary import PRIMARY, TERMS
+from exon.figures import forest, plots
 from exon.figures import replication as figures
 from exon.figures.svg import compact
 from exon.runs.replicate import FOLDER
@@ -25,7 +26,6 @@ from exon_book.tables.ablation import OUTCOMES
 
 EXAMPLE = Path("results/replication")
 FOLDERS = {EXAMPLE: "with new seeds", FOLDER: "yours"}
-TERMS = {"use_cross_entropy": "cross-entropy", "use_kl": "KL", "interaction": "interaction"}
 
 
 class Replication(RecordDirective):
@@ -94,7 +94,7 @@ def claims(page: Replication, grid: str, found: dict[str, Comparison]) -> list[n
 
 
 def effects(page: Replication, grid: str, found: dict[str, Comparison]) -> list[nodes.Node]:
-    """The ablation's effects side by side, as a figure and in numbers."""
+    """The ablation's effects on its primary outcomes side by side, as a figure and in numbers."""
     shown: list[nodes.Node] = []
     series = _series(found, "effects", ("effect", "low", "high"))
     if series.empty:
@@ -103,9 +103,9 @@ def effects(page: Replication, grid: str, found: dict[str, Comparison]) -> list[
         chosen = series[series["stratum"] == stratum]
         panels = _panels(chosen["outcome"])
         on = ", ".join(panels.values())
-        alt = f"Effects of cross-entropy and KL and their interaction on {on}, with intervals: {_all(chosen)}."
+        alt = f"Simple effects of cross-entropy and KL and their interaction on {on}, with intervals: {_all(chosen)}."
         with plt.rc_context(cast(Any, plots.STYLE)):
-            drawn = figures.effects(panels, TERMS, chosen)
+            drawn = forest.forest(panels, TERMS, chosen)
             shown.append(page.figure(f"replication-{grid}-effects-{len(shown)}", drawn, alt))
     for whose, comparison in found.items():
         rows = [
@@ -117,7 +117,7 @@ def effects(page: Replication, grid: str, found: dict[str, Comparison]) -> list[
                 _within(row),
             ]
             for row in comparison.effects
-            if row["outcome"] in HEADLINE
+            if row["outcome"] in PRIMARY
         ]
         heads = ("outcome", "effect of", "stored", _named(whose, comparison), "away from zero", "as predicted")
         shown.append(table(heads, rows))
@@ -170,7 +170,7 @@ def _series(found: dict[str, Comparison], part: str, columns: tuple[str, ...]) -
                 | {"series": series}
                 | {column: row[f"{name}_{column}"] for column in columns}
                 for row in getattr(comparison, part)
-                if row["outcome"] in HEADLINE and row[f"{name}_effect"] is not None
+                if row["outcome"] in PRIMARY and row[f"{name}_effect"] is not None
             ]
     return pd.DataFrame(rows).drop_duplicates(["stratum", "outcome", "term", "series"]) if rows else pd.DataFrame()
 

@@ -98,14 +98,13 @@ class ClaimRole(RecordRole):
             with suppress(UserError):  # where no run is finished, the claim cannot be checked
                 runs = runs_of(self.env, names)
         root = Path(self.env.srcdir)
-        finding = check(
-            claim, *([root / run.folder for run in declared(names)] for names in (claim.runs, claim.further))
-        )
+        required, further = ([root / run.folder for run in declared(names)] for names in (claim.runs, claim.further))
+        finding = check(claim, required, further)
         if finding.verdict == FAILS:
             logger.warning("the claim %r does not hold any more", name, location=self.get_location())
         if finding.verdict == UNKNOWN:
             logger.warning("the claim %r cannot be checked: %s", name, finding.reason, location=self.get_location())
-        grids = " and ".join(filter(None, (claim.runs, claim.further)))
-        basis = f"the runs of the grid {grids}" if grids else "published numbers"
+        basis = f"the runs of the grid {claim.runs}" if claim.runs else "published numbers"
+        basis += f" and the finished ones of {claim.further}" * bool(claim.further)
         source = f"{claim.sentence} ({finding.numbers_as_text()}) Checked against {basis} whenever this page is built."
         return traced(self.env, text, source, anchor(runs[0]) if runs else "")

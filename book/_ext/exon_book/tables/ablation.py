@@ -1,5 +1,6 @@
-"""The ablation's tables: outcomes in each cell of the design, and the effects of its two factors."""
+"""The ablation's tables: outcomes in each cell of the design, and the effects of its two factors; and one of these alone."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -7,8 +8,10 @@ from docutils import nodes
 
 from exon.errors import UserError
 from exon.evaluation.effects import effects
+from exon.evaluation.primary import FAMILY, PRIMARY, TERMS, simultaneous
 from exon.evaluation.tables import CELLS, FACTORS, outcomes
-from exon_book.reading import GridDirective
+from exon_book.lookup import anchor, runs_of, traced
+from exon_book.reading import GridDirective, RecordRole
 from exon_book.tables import number, table, with_spread
 
 # Those of both data sets, then those of CIFAR-10 alone; a table has the rows that its runs measured.
@@ -56,16 +59,33 @@ class Cells(GridDirective):
 
 
 class Effects(GridDirective):
-    """{effects} GRID: what each factor changes in each outcome, with 95 % intervals."""
+    """{effects} GRID: what each factor changes in each outcome, with 95 % intervals that are not corrected."""
 
     def made_of(self, runs: list[Path]) -> list[nodes.Node]:
         measured = outcomes(runs)
         rows = []
         for metric, (title, form) in _of(measured):
-            fit = effects(measured, *FACTORS, metric)
-            shown = [
-                f"{number(effect, '+' + form)} [{number(low, '+' + form)}, {number(high, '+' + form)}]"
-                for effect, low, high in fit.to_numpy()
-            ]
-            rows.append([title, *shown])
-        return [table(["outcome", "cross-entropy", "KL", "interaction"], rows), self.origin(runs)]
+            fit = effects(measured, *FACTORS, metric).rename(TERMS).loc[list(TERMS.values())]
+            rows.append([title, *(_interval(row, form) for row in fit.to_numpy())])
+        shown = table(["outcome", *TERMS.values()], rows, "record")
+        shown["classes"].append("effects")
+        return [shown, self.origin(runs)]
+
+
+class EffectRole(RecordRole):
+    """{effect}`GRID::OUTCOME::TERM`: an effect, by its name in `TERMS`; on a primary outcome its corrected interval."""
+
+    def node(self) -> nodes.Node:
+        names, metric, term = self.text.split("::")
+        runs = runs_of(self.env, names)
+        level = simultaneous() if metric in PRIMARY else 0.95
+        fit = effects(outcomes(runs), *FACTORS, metric, level).rename(TERMS).T[term]
+        correction = f" that holds together with the other {FAMILY - 1} primary ones" * (metric in PRIMARY)
+        source = f"effect of {term} on {metric}, 95 % interval{correction}, over {', '.join(run.name for run in runs)}"
+        return traced(self.env, _interval(fit, OUTCOMES[metric][1]), source, anchor(runs[0]))
+
+
+def _interval(fit: Iterable[float], form: str) -> str:
+    """An effect and its interval, if there is one: "+2.9 [+1.8, +3.9]"."""
+    effect, low, high = (number(value, "+" + form) for value in fit)
+    return effect if low == number(None, form) else f"{effect} [{low},\u00a0{high}]"
