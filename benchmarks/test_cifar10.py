@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from test_step import interleaved
 from torch.utils.flop_counter import FlopCounterMode
 
-from exon import data, train
+from exon import data, optimization, train
 from exon.experiment import Experiment
 
 SIDE = 3072
@@ -20,8 +20,8 @@ def cifar10_step(width: float) -> Callable[[], None]:
     targets = F.one_hot(sample.train_labels[:400], 10).float()
     images = train.TrainingImages(sample.train_images[:400], targets, sample.train_images)
     experiment = Experiment.create(dataset="cifar10", profile="paper", width=width)
-    model = train.build("cifar10", experiment.build_prior(), width)
-    one = train.make_step(experiment, model, train.make_optimizers(experiment, model), images)
+    model = train.build_for(experiment)
+    one = train.make_step(experiment, model, optimization.make_optimizers(experiment, model), images)
     return lambda: one(torch.randint(400, (32,)), torch.randint(800, (96,)), 0.05, 5000.0) and None
 
 

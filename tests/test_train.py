@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import TINY
 
-from exon import data, devices, losses, train
+from exon import data, devices, losses, optimization, train
 from exon.data import augment
 from exon.errors import UserError
 from exon.experiment import Experiment
@@ -189,8 +189,8 @@ def one_step(experiment, sample):
         F.one_hot(sample.train_labels[chosen.labelled], 10).float(),
         sample.train_images,
     )
-    model = train.build("mnist", experiment.build_prior(), 0.25)
-    optimizers = train.make_optimizers(experiment, model)
+    model = train.build_for(experiment)
+    optimizers = optimization.make_optimizers(experiment, model)
     before = copy.deepcopy(model)
     torch.manual_seed(0)
     terms = train.make_step(experiment, model, optimizers, images)(torch.arange(16), torch.arange(48), 1.0, 100.0)
@@ -240,7 +240,7 @@ def test_a_learned_beta_is_the_mean_squared_error_of_a_pixel(sample):
 
 
 def rates(epoch, fraction=0.0, **settings):
-    return train.schedule(Experiment.create(**settings), epoch, fraction)[1:]
+    return optimization.schedule(Experiment.create(**settings), epoch, fraction)[1:]
 
 
 def test_mnist_learning_rates():
@@ -265,16 +265,16 @@ def test_cifar10_learning_rates():
 @given(epochs=st.integers(1, 600), time=st.integers(0, 599))
 def test_a_short_cifar10_run_goes_through_the_schedule_of_the_long_one(epochs, time):
     epoch, fraction = divmod((time + 0.5) * epochs / 600, 1)
-    short = train.schedule(Experiment.create(dataset="cifar10", epochs=epochs), int(epoch), fraction)
-    assert short == train.schedule(Experiment.create(dataset="cifar10", epochs=600), time)
+    short = optimization.schedule(Experiment.create(dataset="cifar10", epochs=epochs), int(epoch), fraction)
+    assert short == optimization.schedule(Experiment.create(dataset="cifar10", epochs=600), time)
 
 
 def test_the_weight_of_unlabelled_sci_ramps_up():
-    lambda2 = [train.schedule(Experiment.create(epochs=20), epoch).lambda2 for epoch in (0, 5, 10)]
+    lambda2 = [optimization.schedule(Experiment.create(epochs=20), epoch).lambda2 for epoch in (0, 5, 10)]
     assert lambda2 == pytest.approx([6000 * math.exp(-5), 6000 * math.exp(-1.25), 6000])
     short = Experiment.create(dataset="cifar10", epochs=12)
-    assert train.schedule(short, 0, 0.5).lambda2 == pytest.approx(5000 * math.exp(-1.25))
-    assert train.schedule(short, 1).lambda2 == 5000
+    assert optimization.schedule(short, 0, 0.5).lambda2 == pytest.approx(5000 * math.exp(-1.25))
+    assert optimization.schedule(short, 1).lambda2 == 5000
 
 
 def test_divergence_stops_with_the_terms_named(sample):
@@ -286,7 +286,7 @@ def test_divergence_stops_with_the_terms_named(sample):
 def test_only_a_term_of_the_objective_must_be_finite(sample, settings):
     experiment = Experiment.create(**TINY, **settings)
     images = train.TrainingImages(sample.train_images[:20], torch.eye(10).repeat(2, 1), sample.train_images)
-    optimizers = train.make_optimizers(experiment, train.build("mnist", experiment.build_prior(), 0.25))
+    optimizers = optimization.make_optimizers(experiment, train.build_for(experiment))
 
     def overflow(*_):
         return losses.Terms(torch.ones(4), torch.ones(4), torch.full((4,), math.inf))
@@ -502,8 +502,8 @@ def test_a_step_does_not_wait_for_the_gpu(dataset):
     images = data.load(dataset, "sample")
     targets = F.one_hot(images.train_labels[:100], 10).float().cuda()
     on_device = train.TrainingImages(images.train_images[:100].cuda(), targets, images.train_images.cuda())
-    model = train.build(dataset, experiment.build_prior(), 0.125).cuda()
-    step = train.make_step(experiment, model, train.make_optimizers(experiment, model), on_device)
+    model = train.build_for(experiment).cuda()
+    step = train.make_step(experiment, model, optimization.make_optimizers(experiment, model), on_device)
     index = torch.arange(8, device="cuda")
     step(index, index, 1.0, 1.0)
     torch.cuda.set_sync_debug_mode("error")
