@@ -81,8 +81,9 @@ def fit(experiment: Experiment, dataset: data.Dataset, checkpoint_path: Path | N
             unlabelled=dataset.train_images.to(device),
         )
         generator = torch.Generator().manual_seed(derive_seed(experiment.seed, "initialisation"))
-        model = build_for(experiment, generator).to(device)
-        averaged = copy.deepcopy(model) if experiment.ema_decay else None
+        model = build_for(experiment, generator)
+        averaged = copy.deepcopy(model).to(device) if experiment.ema_decay else None
+        model = model.to(device)
         optimizers = make_optimizers(experiment, model)
         origin = provenance.begin(dataset, device)
         state = checkpoint.State(model, optimizers, experiment.beta, averaged=averaged, origin=origin)
