@@ -41,7 +41,7 @@ RECIPES: dict[str, dict[str, dict[str, Any]]] = {
             "labelled_batch_size": 16,
             "learning_rate": 3e-3,
             "learning_rate_schedule": "linear",
-            "ema_decay": 0.999,
+            "ema_decay": 0.998,
             "mirrored_evaluation": True,
             "crop_share": 0.5,
             "elbo_share": 0.5,
@@ -64,7 +64,7 @@ PROFILES: dict[str, dict[str, dict[str, Any]]] = {
         "smoke": {"source": "sample", "epochs": 1, "width": 0.0625},
         "quick": {"epochs": 2, **SMALL_CIFAR10},
         "cpu": {"epochs": 12, **SMALL_CIFAR10},
-        "day": {"epochs": 60, "recipe": "short"},
+        "day": {"epochs": 80, "recipe": "short"},
         "paper": {"epochs": 600},
     },
 }
