@@ -68,7 +68,7 @@ PROFILES: dict[str, dict[str, dict[str, Any]]] = {
         "paper": {"epochs": 600},
     },
 }
-"""How large a run is, by data set and profile: scale and recipe only, never objective or prior. Stored runs rest on it."""
+"""How large a run is, by data set and profile; scale and recipe only, never objective or prior. Stored runs rest on it."""
 
 
 SAMPLE: dict[str, dict[str, Any]] = {"mnist": {"validation": 500}, "cifar10": {"labels": 200, "validation": 200}}

@@ -132,6 +132,8 @@ def test_objective_is_the_sum_written_in_the_method(device):
     bound = losses.Terms(terms.recon, terms.kl_label, terms.kl_latent)
     torch.testing.assert_close(losses.objective(bound, beta, lambda1, lambda2), recon + beta * (kl_y + kl_z))
     torch.testing.assert_close(losses.objective(bound, beta, lambda1, lambda2, kl_weight=0.0), recon)
+    infinite = bound._replace(kl_latent=torch.full((128,), math.inf).to(device))
+    torch.testing.assert_close(losses.objective(infinite, beta, lambda1, lambda2, kl_weight=0.0), recon)
     torch.testing.assert_close(
         losses.objective(terms, beta, lambda1, lambda2, 2.0, elbo_weight=3.0),
         3 * recon + beta * (6 * (kl_y + kl_z) + ce) + lambda1 * (ce + sci_l) + lambda2 * sci_u,
