@@ -234,6 +234,15 @@ def test_an_experiment_stored_before_there_were_recipes_is_the_authors(profile):
     )
 
 
+def test_the_classifier_alone_trains_with_a_recipe(images):
+    row = train.fit(Experiment.create(**{**SMALL, "epochs": 1}, recipe="short", use_elbo=False), images).history[0]
+    measured = {name for name in row if name.startswith(("train", "validation", "test"))}
+    assert measured == {
+        *("train_cross_entropy", "train_sci_labelled", "train_sci_unlabelled"),
+        *("validation_error_pct", "test_error_pct"),
+    }
+
+
 def test_the_tiny_experiment_has_no_average(tiny, sample):
     assert tiny.ema_decay == 0
     fitted = train.fit(Experiment.create(**{**TINY, "epochs": 1}), sample)
