@@ -70,7 +70,7 @@ def schedule(experiment: Experiment, epoch: int, fraction: float = 0.0) -> Sched
     return Schedule(experiment.lambda1 * losses.ramp_up(time, experiment.rampup_epochs), *rates)
 
 
-def sees_crops(experiment: Experiment, epoch: int, fraction: float = 0.0) -> bool:
+def sees_crops(experiment: Experiment, epoch: int, fraction: float) -> bool:
     """Whether the classification terms see crops in this step: in the first `crop_share` of training."""
     return epoch + fraction < experiment.crop_share * experiment.epochs
 

@@ -30,6 +30,8 @@ def test_cifar10_learning_rates():
     paper = {e: rates(e, 0.99, dataset="cifar10", profile="paper") for e in (0, 1, 249, 250, 350, 450, 550, 575)}
     assert paper[0] == (1e-4, 2e-4)
     assert paper[1] == paper[249] == (1e-3, 1e-3)
+    for halvings, mark in enumerate((349, 449, 549), start=1):
+        assert rates(mark, 0.99, dataset="cifar10", profile="paper") == (1e-3, pytest.approx(1e-3 / 2**halvings))
     for halvings, mark in enumerate((250, 350, 450, 550), start=1):
         assert paper[mark] == (1e-3, pytest.approx(1e-3 / 2**halvings))
     assert paper[575][1] == pytest.approx(1e-3 / 16 * math.exp(-5 / 4))
@@ -77,7 +79,7 @@ def test_crops_come_in_the_first_share_of_training():
     steps = [(epoch, fraction) for epoch in range(5) for fraction in (0.0, 0.25, 0.5, 0.75)]
     assert [optimization.sees_crops(e, *step) for step in steps] == [True] * 10 + [False] * 10
     never, always = (e.model_copy(update={"crop_share": share}) for share in (0.0, 1.0))
-    assert not optimization.sees_crops(never, 0)
+    assert not optimization.sees_crops(never, 0, 0.0)
     assert optimization.sees_crops(always, 4, 0.99)
 
 
