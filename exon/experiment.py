@@ -31,6 +31,25 @@ METHOD: dict[str, dict[str, Any]] = {
 }
 """The authors' settings for each data set; an experiment overrides them by name."""
 
+RECIPES: dict[str, dict[str, dict[str, Any]]] = {
+    "mnist": {"authors": {}},
+    "cifar10": {
+        "authors": {},
+        "short": {
+            "width": 0.25,
+            "batch_size": 64,
+            "labelled_batch_size": 16,
+            "learning_rate": 3e-3,
+            "learning_rate_schedule": "linear",
+            "ema_decay": 0.998,
+            "mirrored_evaluation": True,
+            "crop_share": 0.5,
+            "elbo_share": 0.5,
+        },
+    },
+}
+"""How a model is trained, by data set and name; never objective or prior. "short" gets further in few passes over the data."""
+
 SMALL_CIFAR10 = {"width": 0.125, "batch_size": 64, "labelled_batch_size": 32, "learning_rate": 3e-3}
 """Chosen by the error on the validation images, among the settings of notebooks/grids/cifar10_setting.yaml."""
 
@@ -45,10 +64,11 @@ PROFILES: dict[str, dict[str, dict[str, Any]]] = {
         "smoke": {"source": "sample", "epochs": 1, "width": 0.0625},
         "quick": {"epochs": 2, **SMALL_CIFAR10},
         "cpu": {"epochs": 12, **SMALL_CIFAR10},
+        "day": {"epochs": 80, "recipe": "short"},
         "paper": {"epochs": 600},
     },
 }
-"""How large a run is, by data set and profile; scale only, never objective or prior."""
+"""How large a run is, by data set and profile; scale and recipe only, never objective or prior. Stored runs rest on it."""
 
 
 SAMPLE: dict[str, dict[str, Any]] = {"mnist": {"validation": 500}, "cifar10": {"labels": 200, "validation": 200}}
@@ -56,7 +76,7 @@ SAMPLE: dict[str, dict[str, Any]] = {"mnist": {"validation": 500}, "cifar10": {"
 
 
 class Experiment(BaseModel):
-    """One run. Settings left out take the authors' value for the data set, at the scale of the profile.
+    """One run. Settings left out take the authors' value for the data set, at the scale of the profile, with the recipe's values.
 
     Raises:
         pydantic.ValidationError: unknown name, wrong type or value out of range; `Experiment.create` turns it into a
@@ -66,7 +86,8 @@ class Experiment(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     dataset: Literal["mnist", "cifar10"] = "mnist"
-    profile: Literal["smoke", "quick", "cpu", "paper"] = "quick"
+    profile: Literal["smoke", "quick", "cpu", "day", "paper"] = "quick"
+    recipe: Literal["authors", "short"] = "authors"
     source: Literal["auto", "sample"] = "auto"
 
     prior: Literal["circle", "line", "row", "grid", "single", "one_hot"] = "circle"
@@ -95,6 +116,19 @@ class Experiment(BaseModel):
     learning_rate: float = Field(3e-3, gt=0, lt=1)
     weight_decay: float = Field(5e-4, ge=0, lt=1)
     width: float = Field(1.0, gt=0, le=4)
+    autoencoder_width: float | None = Field(None, gt=0, le=4, description="of encoder and decoder; None: `width`")
+
+    learning_rate_schedule: Literal["authors", "linear"] = "authors"
+    initialisation: Literal["glorot", "dirac"] = Field("glorot", description="dirac: the classifier passes channels on")
+    ema_decay: float = Field(
+        0.0, ge=0, lt=1, description="of the average of the weights that is evaluated; 0: no average"
+    )
+    averaged_pseudo_labels: bool = Field(
+        False, description="the average makes the pseudo-labels: not the paper's method"
+    )
+    mirrored_evaluation: bool = Field(False, description="q(y | x) is the mean over an image and its mirror image")
+    crop_share: float = Field(0.0, ge=0, le=1, description="of training, in which the classification terms see crops")
+    elbo_share: float = Field(1.0, gt=0, le=1, description="of a batch, on which the bound is estimated without bias")
 
     seed: int = Field(1, ge=0, description="of the initial weights and of training")
     split_seed: int = Field(1, ge=0, description="of the choice of labelled and validation images")
@@ -108,10 +142,24 @@ class Experiment(BaseModel):
         method = METHOD.get(dataset, {}) if isinstance(dataset, str) else {}
         scale = PROFILES.get(dataset, {}).get(profile, {}) if method and isinstance(profile, str) else {}
         given = {name: value for name, value in settings.items() if value is not None}
+        recipe = {**scale, **given}.get("recipe")
+        scale = {**scale, **(RECIPES[dataset].get(recipe, {}) if method and isinstance(recipe, str) else {})}
         if {**scale, **given}.get("source") == "sample" and method:
             scale = {**scale, **SAMPLE[dataset]}
         given |= {name: tuple(given[name]) for name in ("order", "classes") if isinstance(given.get(name), list)}
         return {"dataset": dataset, "profile": profile, **method, **scale, **given}
+
+    @model_validator(mode="after")
+    def _check_recipe(self) -> Self:
+        if self.profile not in PROFILES[self.dataset] or self.recipe not in RECIPES[self.dataset]:
+            name = "profile" if self.profile not in PROFILES[self.dataset] else "recipe"
+            raise ValueError(f"{name} = {getattr(self, name)!r} goes with dataset = 'cifar10', not {self.dataset!r}")
+        for name in ("crop_share", "mirrored_evaluation"):
+            if self.dataset == "mnist" and getattr(self, name):
+                raise ValueError(f"{name} = {getattr(self, name)} goes with dataset = 'cifar10', not 'mnist'")
+        if self.averaged_pseudo_labels and not (self.ema_decay and self.use_sci):
+            raise ValueError("averaged_pseudo_labels = True needs ema_decay above 0 and use_sci = True")
+        return self
 
     @model_validator(mode="after")
     def _check_combinations(self) -> Self:

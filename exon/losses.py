@@ -126,7 +126,9 @@ class Terms(NamedTuple):
     sci_unlabelled: Tensor | None = None
 
 
-def objective(terms: Terms, beta: float, lambda1: float, lambda2: float, kl_weight: float = 1.0) -> Float[Tensor, ""]:
+def objective(
+    terms: Terms, beta: float, lambda1: float, lambda2: float, kl_weight: float = 1.0, elbo_weight: float = 1.0
+) -> Float[Tensor, ""]:
     """sum recon + beta (kl_weight (sum kl_label + sum kl_latent) + sum ce) + lambda1 (sum ce + sum sci_l) + lambda2 sum sci_u.
 
     A term that is None is absent: the ablation leaves out cross-entropy or SCI that way, and the KL with kl_weight = 0. The
@@ -138,15 +140,16 @@ def objective(terms: Terms, beta: float, lambda1: float, lambda2: float, kl_weig
         beta: the decoder's variance, > 0.
         lambda1, lambda2: weights of the labelled and of the unlabelled classification terms.
         kl_weight: factor on both KL terms.
+        elbo_weight: factor on reconstruction and KL, where they are of a part of the batch.
 
     Returns:
         A scalar, the sum over the batch.
     """
     parts = []
     if terms.recon is not None:
-        parts.append(terms.recon.sum())
+        parts.append(elbo_weight * terms.recon.sum())
     if kl_weight and terms.kl_label is not None and terms.kl_latent is not None:
-        parts.append(beta * kl_weight * (terms.kl_label.sum() + terms.kl_latent.sum()))
+        parts.append(elbo_weight * beta * kl_weight * (terms.kl_label.sum() + terms.kl_latent.sum()))
     if terms.cross_entropy is not None:
         parts.append((beta + lambda1) * terms.cross_entropy.sum())
     if terms.sci_labelled is not None:

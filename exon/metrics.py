@@ -3,7 +3,6 @@
 import math
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from scipy import stats
 from scipy.optimize import linear_sum_assignment
@@ -130,7 +129,7 @@ def negative_ssim(images: Float[Tensor, "m c h w"], max_val: float = 1.0) -> flo
 def predicted_class(model: EXoN, z: Float[Tensor, "n d"], batch: int = 1000) -> Int[Tensor, " n"]:
     """argmax_k w_k(D(z)): the label that the classifier gives to the decoded point."""
     with evaluating(model):
-        return torch.cat([F.softmax(model.classifier(model.decode(chunk)), 1).argmax(1) for chunk in z.split(batch)])
+        return torch.cat([model.classify(model.decode(chunk)).argmax(1) for chunk in z.split(batch)])
 
 
 def geometric_ratio(

@@ -4,6 +4,7 @@ p(y = k) = 1/K      p(z | y = k) = N(mu_k, diag s2_k)      p(x | z) = N(D(z), be
 q(y = k | x) = w_k(x)               q(z | x, y = k) = N(m_k(x), diag v_k(x))
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from exon import networks
 from exon.errors import UserError
+from exon.experiment import Experiment
 from exon.networks.layers import Classifier
 from exon.prior import GaussianMixturePrior
 
@@ -37,20 +39,34 @@ class EXoN(nn.Module):
         classifier: (N, C, H, W) -> (N, K), logits.
         decoder: (N, d) -> (N, C, H, W).
         prior: K components in d dimensions.
+        mirrored: whether q(y | x) in evaluation mode is the mean over an image and its mirror image.
     """
 
     def __init__(
-        self, encoder: nn.Module, classifier: Classifier, decoder: nn.Module, prior: GaussianMixturePrior
+        self,
+        encoder: nn.Module,
+        classifier: Classifier,
+        decoder: nn.Module,
+        prior: GaussianMixturePrior,
+        mirrored: bool = False,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.classifier = classifier
         self.decoder = decoder
         self.prior = prior
+        self.mirrored = mirrored
 
     def classify(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
-        """log q(y | x) = log softmax of the classifier's logits, (N, K)."""
-        return F.log_softmax(self.classifier(x).float(), dim=1)
+        """log q(y | x), (N, K): q is the softmax of the classifier's logits.
+
+        If `mirrored`, in evaluation mode, q is the mean of those of x and of x with left and right exchanged.
+        """
+        log_weights = F.log_softmax(self.classifier(x).float(), dim=1)
+        if self.mirrored and not self.training:
+            mirror = F.log_softmax(self.classifier(x.flip(3)).float(), dim=1)
+            return torch.logaddexp(log_weights, mirror) - math.log(2)
+        return log_weights
 
     def encode(self, x: Float[Tensor, "n c h w"]) -> tuple[Float[Tensor, "n k d"], Float[Tensor, "n k d"]]:
         """The mean m_k(x) and log-variance log v_k(x) of every q(z | x, y = k), each (N, K, d)."""
@@ -114,6 +130,10 @@ def build(
     prior: GaussianMixturePrior,
     width: float = 1.0,
     generator: torch.Generator | None = None,
+    *,
+    autoencoder_width: float | None = None,
+    initialisation: str = "glorot",
+    mirrored: bool = False,
 ) -> EXoN:
     """The paper's networks for a dataset, freshly initialised.
 
@@ -122,6 +142,9 @@ def build(
         prior: sets the number of classes and latent dimensions.
         width: factor on all hidden channels, > 0; 1 is the paper's size.
         generator: the source of the initial weights; a fresh one with seed 0 if None.
+        autoencoder_width: the same factor for encoder and decoder; `width` if None.
+        initialisation: "glorot", or "dirac" for `exon.networks.pass_through` in the classifier as well.
+        mirrored: as `EXoN` takes it.
 
     Raises:
         UserError: unknown dataset, or width not positive.
@@ -131,18 +154,34 @@ def build(
     if not width > 0:
         raise UserError(f"width = {width!r} is not accepted: give a positive number.")
     classes, dim = prior.num_classes, prior.latent_dim
+    other = width if autoencoder_width is None else autoencoder_width
     if dataset == "mnist":
         parts = (
-            networks.mnist_encoder(classes, dim, width),
+            networks.mnist_encoder(classes, dim, other),
             networks.mnist_classifier(classes, width),
-            networks.mnist_decoder(dim, width),
+            networks.mnist_decoder(dim, other),
         )
     else:
         parts = (
-            networks.cifar10_encoder(classes, dim, width),
+            networks.cifar10_encoder(classes, dim, other),
             networks.cifar10_classifier(classes, width),
-            networks.cifar10_decoder(dim, width),
+            networks.cifar10_decoder(dim, other),
         )
-    model = EXoN(*parts, prior)
+    model = EXoN(*parts, prior, mirrored)
     networks.initialise(model, generator or torch.Generator().manual_seed(0))
+    if initialisation == "dirac":
+        networks.pass_through(model.classifier)
     return model.to(memory_format=torch.channels_last)
+
+
+def build_for(experiment: Experiment, generator: torch.Generator | None = None) -> EXoN:
+    """The networks of an experiment, freshly initialised from the generator; as `build`."""
+    return build(
+        experiment.dataset,
+        experiment.build_prior(),
+        experiment.width,
+        generator,
+        autoencoder_width=experiment.autoencoder_width,
+        initialisation=experiment.initialisation,
+        mirrored=experiment.mirrored_evaluation,
+    )

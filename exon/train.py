@@ -1,5 +1,6 @@
-"""The training loop: one readable step, the authors' schedules, checkpoints that resume bit for bit."""
+"""The training loop: one readable step, and checkpoints that resume bit for bit."""
 
+import copy
 import json
 import math
 import os
@@ -7,8 +8,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +22,8 @@ from exon import data, devices, losses, metrics
 from exon.data import augment
 from exon.errors import UserError
 from exon.experiment import Experiment, derive_seed
-from exon.model import EXoN, build
+from exon.model import EXoN, build_for
+from exon.optimization import averaging, make_optimizers, schedule, sees_crops
 from exon.runs import checkpoint, provenance
 from exon.runs.memory import advice_on_memory
 
@@ -33,7 +36,7 @@ T = TypeVar("T")
 class Fitted:
     """A trained model with its history (one dict per epoch), its split, and the beta it ended with.
 
-    `origin` is the provenance of the training, from when it began.
+    Where the weights are averaged, `model` has the average. `origin` is the provenance of the training, from when it began.
     """
 
     model: EXoN
@@ -78,24 +81,27 @@ def fit(experiment: Experiment, dataset: data.Dataset, checkpoint_path: Path | N
             unlabelled=dataset.train_images.to(device),
         )
         generator = torch.Generator().manual_seed(derive_seed(experiment.seed, "initialisation"))
-        model = build(experiment.dataset, experiment.build_prior(), experiment.width, generator).to(device)
+        model = build_for(experiment, generator)
+        averaged = copy.deepcopy(model).to(device) if experiment.ema_decay else None
+        model = model.to(device)
         optimizers = make_optimizers(experiment, model)
         origin = provenance.begin(dataset, device)
-        state = checkpoint.State(model, optimizers, experiment.beta, origin=origin)
+        state = checkpoint.State(model, optimizers, experiment.beta, averaged=averaged, origin=origin)
         torch.manual_seed(derive_seed(experiment.seed, "training"))
         if checkpoint_path is not None and checkpoint_path.exists():
             checkpoint.restore(state, experiment, checkpoint_path)
-        step = make_step(experiment, model, optimizers, images)
+        step = make_step(experiment, model, optimizers, images, averaged)
+        evaluated = model if averaged is None else averaged
         for epoch in range(len(state.history), experiment.epochs):
             start = time.perf_counter()
             row = train_epoch(experiment, step, images, optimizers, state.beta, epoch)
-            row |= evaluate(experiment, model, dataset, chosen, derive_seed(experiment.seed, f"evaluation {epoch}"))
+            row |= evaluate(experiment, evaluated, dataset, chosen, derive_seed(experiment.seed, f"evaluation {epoch}"))
             row["seconds"] = time.perf_counter() - start
             state.beta = next_beta(experiment, row, images.unlabelled[0].numel())
             state.history.append(row)
             if checkpoint_path is not None:
                 checkpoint.save(state, experiment, checkpoint_path)
-    return Fitted(model, state.history, chosen, state.beta, state.origin)
+    return Fitted(evaluated, state.history, chosen, state.beta, state.origin)
 
 
 def next_beta(experiment: Experiment, row: dict[str, float], pixels: int) -> float:
@@ -112,7 +118,12 @@ def effective_kl_weight(experiment: Experiment) -> float:
     return experiment.kl_weight if experiment.use_kl else 0.0
 
 
-Step = Callable[[Tensor, Tensor, float, float], losses.Terms]
+class Step(Protocol):
+    """One step on images given by their indices, with beta and lambda2 in force; `crop` for the classification terms."""
+
+    def __call__(
+        self, labelled: Tensor, unlabelled: Tensor, beta: float, lambda2: float, crop: bool = False
+    ) -> losses.Terms: ...
 
 
 def make_step(
@@ -120,16 +131,23 @@ def make_step(
     model: EXoN,
     optimizers: tuple[torch.optim.Optimizer, torch.optim.Optimizer],
     images: TrainingImages,
+    averaged: EXoN | None = None,
 ) -> Step:
-    """The training step as a function of the indices of its labelled and unlabelled images, beta and lambda2.
+    """The training step.
 
     Four classifier passes, each normalised by its own batch: clean images, augmented labelled, mixed labelled, mixed
     unlabelled; a fifth, without gradient, makes the pseudo-labels. Terms that are switched off are not computed. Without
     the ELBO the clean images pass without gradient: they keep the moving averages what they are in the other runs.
+
+    Args:
+        averaged: the average of the model's weights, which every step moves on; None if there is none.
     """
-    augmentation = augment.AUGMENTATIONS[experiment.dataset]
+    whole: augment.Augmentation = augment.AUGMENTATIONS[experiment.dataset]
+    cropped: augment.Augmentation = partial(augment.cifar10, size=augment.CROP)
     device_type = images.labelled.device.type
     kl_weight = effective_kl_weight(experiment)
+    labeller = averaged if averaged is not None and experiment.averaged_pseudo_labels else model
+    average = None if averaged is None else averaging(averaged, model, experiment.ema_decay)
 
     def run(network: Callable[[Tensor], T], x: Tensor) -> T:
         """The networks alone work in the experiment's precision: what goes in and what comes out is float32."""
@@ -141,10 +159,11 @@ def make_step(
         mixed, mixed_targets = losses.mix_up(x, targets, mix.sample().item(), permutation)
         return losses.cross_entropy(run(model.classify, mixed), mixed_targets)
 
-    def step(labelled: Tensor, unlabelled: Tensor, beta: float, lambda2: float) -> losses.Terms:
+    def step(labelled: Tensor, unlabelled: Tensor, beta: float, lambda2: float, crop: bool = False) -> losses.Terms:
+        augmentation = cropped if crop else whole
         x_labelled, targets = data.to_float(images.labelled[labelled]), images.targets[labelled]
         x_unlabelled = data.to_float(images.unlabelled[unlabelled])
-        x = torch.cat([x_labelled, x_unlabelled])
+        x, elbo_weight = part(torch.cat([x_labelled, x_unlabelled]), experiment.elbo_share)
         recon = kl_label = kl_latent = cross_entropy = sci_labelled = sci_unlabelled = None
         if experiment.use_elbo:
             output = run(model, x)
@@ -161,66 +180,35 @@ def make_step(
                 sci_labelled = sci(augmented, targets, LABELLED_MIX)
         if experiment.use_sci:
             augmented = augmentation(x_unlabelled)
-            sci_unlabelled = sci(augmented, run(model.classifier.pseudo_label, augmented), UNLABELLED_MIX)
+            sci_unlabelled = sci(augmented, run(labeller.classifier.pseudo_label, augmented), UNLABELLED_MIX)
         terms = losses.Terms(recon, kl_label, kl_latent, cross_entropy, sci_labelled, sci_unlabelled)
-        loss = losses.objective(terms, beta, experiment.lambda1, lambda2, kl_weight)
+        loss = losses.objective(terms, beta, experiment.lambda1, lambda2, kl_weight, elbo_weight)
         for optimizer in optimizers:
             optimizer.zero_grad()
         loss.backward()
         for optimizer in optimizers:
             optimizer.step()
+        if average:
+            average()
         return terms
 
     return step
 
 
-def make_optimizers(experiment: Experiment, model: EXoN) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
-    """Adam for encoder and decoder, and for the classifier Adam with decoupled weight decay.
+def part(x: Tensor, share: float) -> tuple[Tensor, float]:
+    """A share of the images, drawn anew and two at least, and the weight with which a sum over them expects that over all.
 
-    The authors subtract weight_decay * lr * w, w the weights before the step, after Adam's update: that is AdamW.
+    E[ weight * sum_{i in part} f(x_i) ] = sum_i f(x_i), as each image is in the part with probability 1 / weight.
+
+    Args:
+        x: (N, C, H, W).
+        share: in (0, 1]; 1 draws nothing.
     """
-    rest = [*model.encoder.parameters(), *model.decoder.parameters()]
-    options: dict[str, Any] = {"lr": experiment.learning_rate, "eps": 1e-7, "fused": True}
-    return (
-        torch.optim.Adam(rest, **options),
-        torch.optim.AdamW(model.classifier.parameters(), weight_decay=experiment.weight_decay, **options),
-    )
-
-
-class Schedule(NamedTuple):
-    """What changes in the course of training: the weight of SCI's unlabelled part and the two learning rates."""
-
-    lambda2: float
-    lr: float
-    lr_classifier: float
-
-
-CIFAR10_EPOCHS = 600
-
-
-def schedule(experiment: Experiment, epoch: int, fraction: float = 0.0) -> Schedule:
-    """The authors' schedules, for the step at `fraction` in [0, 1) of an epoch that is counted from 0.
-
-    lambda2 = lambda1 * ramp_up(time, rampup_epochs).
-
-    MNIST: time is the epoch. The learning rate is the base for both; from epoch 10 the classifier's is
-    base * exp(-5 (epoch / epochs)^2).
-
-    CIFAR-10: time runs through the 600 epochs of the authors, 0 to 599, in whatever number of epochs is given; within an
-    epoch too, so that a short run warms up and falls as the long one does. At time 0 the rates are a tenth and a fifth of
-    base; then the classifier's is halved at 250, 350, 450 and 550 and falls by exp(-5 t^2) over the rest, t in [0, 1].
-    """
-    base = experiment.learning_rate
-    if experiment.dataset == "mnist":
-        time = epoch
-        fall = math.exp(-5 * (epoch / experiment.epochs) ** 2) if epoch >= 10 else 1.0
-        rates = base, base * fall
-    else:
-        time = math.floor(CIFAR10_EPOCHS * (epoch + fraction) / experiment.epochs)
-        halvings = sum(time >= mark for mark in (250, 350, 450, 550))
-        fall = math.exp(-5 * max(0.0, (time - 550) / 50) ** 2)
-        rates = (base, base * 0.5**halvings * fall) if time else (0.1 * base, 0.2 * base)
-    return Schedule(experiment.lambda1 * losses.ramp_up(time, experiment.rampup_epochs), *rates)
+    if share == 1:
+        return x, 1.0
+    size = max(2, round(share * len(x)))
+    chosen = torch.randperm(len(x), device=x.device)[:size]
+    return x[chosen], len(x) / size
 
 
 def train_epoch(
@@ -249,7 +237,7 @@ def train_epoch(
         for optimizer, rate in zip(optimizers, (now.lr, now.lr_classifier), strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = rate
-        terms = step(labelled, unlabelled, beta, now.lambda2)
+        terms = step(labelled, unlabelled, beta, now.lambda2, sees_crops(experiment, epoch, index / steps))
         for name, term in terms._asdict().items():
             if term is not None:
                 sums.setdefault(name, []).append(term.detach().sum())

@@ -191,23 +191,27 @@ def active() -> Iterator[torch.device]:
         yield DEVICE
 
 
-def operations_of_a_step(dataset: str) -> Counter[str]:
+def operations_of_a_step(dataset: str, crop: bool = False, **settings: object) -> Counter[str]:
     """What a training step dispatches on the device, views included; not its first step, which also sets the optimizers up."""
-    from exon import data, train
+    import copy
+
+    from exon import data, optimization, train
     from exon.experiment import Experiment
 
-    experiment = Experiment.create(dataset=dataset, profile="smoke", width=0.0625)
+    experiment = Experiment.create(dataset=dataset, profile="smoke", **{"width": 0.0625, **settings})
     sample = data.load(dataset, "sample")
     with active() as device:
         targets = torch.nn.functional.one_hot(sample.train_labels[:50], 10).float().to(device)
         train_images = sample.train_images.to(device)
         images = train.TrainingImages(train_images[:50], targets, train_images)
-        model = train.build(dataset, experiment.build_prior(), experiment.width).to(device)
-        step = train.make_step(experiment, model, train.make_optimizers(experiment, model), images)
+        model = train.build_for(experiment)
+        averaged = copy.deepcopy(model).to(device) if experiment.ema_decay else None
+        model = model.to(device)
+        step = train.make_step(experiment, model, optimization.make_optimizers(experiment, model), images, averaged)
         labelled, unlabelled = torch.arange(4, device=device), torch.arange(12, device=device)
-        step(labelled, unlabelled, 1.0, 1.0)
+        step(labelled, unlabelled, 1.0, 1.0, crop)
         operations.clear()
-        step(labelled, unlabelled, 1.0, 1.0)
+        step(labelled, unlabelled, 1.0, 1.0, crop)
         return Counter(operations)
 
 

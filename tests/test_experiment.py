@@ -25,9 +25,10 @@ def test_the_papers_settings_on_cifar10():
 
 @pytest.mark.parametrize("dataset", METHOD)
 def test_profiles_set_scale_only(dataset):
-    assert PROFILES[dataset].keys() == {"smoke", "quick", "cpu", "paper"}
+    assert PROFILES[dataset].keys() - {"day"} == {"smoke", "quick", "cpu", "paper"}
+    scale = {"source", "epochs", "width", "batch_size", "labelled_batch_size", "learning_rate", "recipe"}
     for settings in PROFILES[dataset].values():
-        assert settings.keys() <= {"source", "epochs", "width", "batch_size", "labelled_batch_size", "learning_rate"}
+        assert settings.keys() <= scale
 
 
 @pytest.mark.parametrize("dataset", METHOD)
@@ -54,7 +55,7 @@ def test_a_setting_beats_its_profile_and_none_leaves_it():
         ({"use_kl": 1}, "use_kl = 1 is not accepted: give a valid boolean."),
         ({"epochs": 2.5}, "epochs = 2.5 is not accepted: give a valid integer."),
         ({"dataset": "svhn"}, "dataset = 'svhn' is not accepted: give 'mnist' or 'cifar10'."),
-        ({"profile": "fast"}, "profile = 'fast' is not accepted: give 'smoke', 'quick', 'cpu' or 'paper'."),
+        ({"profile": "fast"}, "profile = 'fast' is not accepted: give 'smoke', 'quick', 'cpu', 'day' or 'paper'."),
         ({"batch_size": 32}, "labelled_batch_size = 32 must be below batch_size = 32."),
         (
             {"labels": 10, "batch_size": 5, "labelled_batch_size": 3},
@@ -67,6 +68,20 @@ def test_a_setting_beats_its_profile_and_none_leaves_it():
             "cannot take: give sizes that leave two or more.",
         ),
         ({"prior": "line"}, "prior = 'line' needs a distance and two classes."),
+        ({"profile": "day"}, "profile = 'day' goes with dataset = 'cifar10', not 'mnist'."),
+        ({"recipe": "short"}, "recipe = 'short' goes with dataset = 'cifar10', not 'mnist'."),
+        ({"recipe": "fast"}, "recipe = 'fast' is not accepted: give 'authors' or 'short'."),
+        ({"crop_share": 0.5}, "crop_share = 0.5 goes with dataset = 'cifar10', not 'mnist'."),
+        ({"mirrored_evaluation": True}, "mirrored_evaluation = True goes with dataset = 'cifar10', not 'mnist'."),
+        ({"elbo_share": 0.0}, "elbo_share = 0.0 is not accepted: give a number greater than 0."),
+        ({"ema_decay": 1.0}, "ema_decay = 1.0 is not accepted: give a number less than 1."),
+        *(
+            (
+                {"averaged_pseudo_labels": True, **settings},
+                "averaged_pseudo_labels = True needs ema_decay above 0 and use_sci = True.",
+            )
+            for settings in ({}, {"ema_decay": 0.9, "use_sci": False})
+        ),
         *(
             (
                 {"use_elbo": False, **settings},

@@ -135,6 +135,12 @@ def test_objective_is_the_sum_written_in_the_method(device):
     torch.testing.assert_close(
         losses.objective(bound, beta, lambda1, lambda2, kl_weight=3.0), recon + 3 * beta * (kl_y + kl_z)
     )
+    infinite = bound._replace(kl_latent=torch.full((128,), math.inf).to(device))
+    torch.testing.assert_close(losses.objective(infinite, beta, lambda1, lambda2, kl_weight=0.0), recon)
+    torch.testing.assert_close(
+        losses.objective(terms, beta, lambda1, lambda2, 2.0, elbo_weight=3.0),
+        3 * recon + beta * (6 * (kl_y + kl_z) + ce) + lambda1 * (ce + sci_l) + lambda2 * sci_u,
+    )
     alone = terms._replace(recon=None, kl_label=None, kl_latent=None)
     torch.testing.assert_close(
         losses.objective(alone, beta, lambda1, lambda2), (beta + lambda1) * ce + lambda1 * sci_l + lambda2 * sci_u

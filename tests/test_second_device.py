@@ -124,6 +124,7 @@ def runs(tmp_path, monkeypatch, sample):
         ("mnist", {"width": 0.1, "keep_weights": True}),
         ("prior_design", {"width": 0.1}),
         ("ablation", {"width": 0.1, "use_sci": True}),
+        ("ablation", {"width": 0.1, "use_elbo": False}),
         ("cifar10", {"keep_weights": True}),
     ],
 )

@@ -6,11 +6,9 @@ import pytest
 import second_device
 import torch
 import torch.nn.functional as F
-from hypothesis import given
-from hypothesis import strategies as st
 from tiny import TINY
 
-from exon import data, devices, losses, metrics, train
+from exon import data, devices, losses, metrics, optimization, train
 from exon.data import augment
 from exon.errors import UserError
 from exon.experiment import Experiment
@@ -198,8 +196,8 @@ def one_step(experiment, sample):
         F.one_hot(sample.train_labels[chosen.labelled], 10).float(),
         sample.train_images,
     )
-    model = train.build("mnist", experiment.build_prior(), 0.25)
-    optimizers = train.make_optimizers(experiment, model)
+    model = train.build_for(experiment)
+    optimizers = optimization.make_optimizers(experiment, model)
     before = copy.deepcopy(model)
     torch.manual_seed(0)
     terms = train.make_step(experiment, model, optimizers, images)(torch.arange(16), torch.arange(48), 1.0, 100.0)
@@ -248,44 +246,6 @@ def test_a_learned_beta_is_the_mean_squared_error_of_a_pixel(sample):
     assert fitted.beta == pytest.approx(2 * fitted.history[1]["train_recon"] / 784 + 0.1)
 
 
-def rates(epoch, fraction=0.0, **settings):
-    return train.schedule(Experiment.create(**settings), epoch, fraction)[1:]
-
-
-def test_mnist_learning_rates():
-    assert rates(9, epochs=100) == (0.003, 0.003)
-    main, classifier = rates(10, epochs=100)
-    assert main == 0.003
-    assert classifier == pytest.approx(0.003 * math.exp(-0.05))
-    assert rates(19, epochs=20)[1] == rates(19, 0.9, epochs=20)[1] == pytest.approx(0.003 * math.exp(-5 * 0.95**2))
-
-
-def test_cifar10_learning_rates():
-    paper = {e: rates(e, 0.99, dataset="cifar10", profile="paper") for e in (0, 1, 249, 250, 350, 450, 550, 575)}
-    assert paper[0] == (1e-4, 2e-4)
-    assert paper[1] == paper[249] == (1e-3, 1e-3)
-    for halvings, mark in enumerate((250, 350, 450, 550), start=1):
-        assert paper[mark] == (1e-3, pytest.approx(1e-3 / 2**halvings))
-    assert paper[575][1] == pytest.approx(1e-3 / 16 * math.exp(-5 / 4))
-    short = rates(5, dataset="cifar10", epochs=12, learning_rate=1e-3)
-    assert short[1] == pytest.approx(5e-4)  # 250 of 600 is 5 of 12
-
-
-@given(epochs=st.integers(1, 600), time=st.integers(0, 599))
-def test_a_short_cifar10_run_goes_through_the_schedule_of_the_long_one(epochs, time):
-    epoch, fraction = divmod((time + 0.5) * epochs / 600, 1)
-    short = train.schedule(Experiment.create(dataset="cifar10", epochs=epochs), int(epoch), fraction)
-    assert short == train.schedule(Experiment.create(dataset="cifar10", epochs=600), time)
-
-
-def test_the_weight_of_unlabelled_sci_ramps_up():
-    lambda2 = [train.schedule(Experiment.create(epochs=20), epoch).lambda2 for epoch in (0, 5, 10)]
-    assert lambda2 == pytest.approx([6000 * math.exp(-5), 6000 * math.exp(-1.25), 6000])
-    short = Experiment.create(dataset="cifar10", epochs=12)
-    assert train.schedule(short, 0, 0.5).lambda2 == pytest.approx(5000 * math.exp(-1.25))
-    assert train.schedule(short, 1).lambda2 == 5000
-
-
 def test_divergence_stops_with_the_terms_named(sample):
     with pytest.raises(UserError, match=r"Training diverged in epoch 1 .*train_recon"):
         train.fit(Experiment.create(**TINY, beta=1e38, learning_rate=0.9), sample)
@@ -295,7 +255,7 @@ def test_divergence_stops_with_the_terms_named(sample):
 def test_only_a_term_of_the_objective_must_be_finite(sample, settings):
     experiment = Experiment.create(**TINY, **settings)
     images = train.TrainingImages(sample.train_images[:20], torch.eye(10).repeat(2, 1), sample.train_images)
-    optimizers = train.make_optimizers(experiment, train.build("mnist", experiment.build_prior(), 0.25))
+    optimizers = optimization.make_optimizers(experiment, train.build_for(experiment))
 
     def overflow(*_):
         return losses.Terms(torch.ones(4), torch.ones(4), torch.full((4,), math.inf))
@@ -511,8 +471,8 @@ def test_a_step_does_not_wait_for_the_gpu(dataset):
     images = data.load(dataset, "sample")
     targets = F.one_hot(images.train_labels[:100], 10).float().cuda()
     on_device = train.TrainingImages(images.train_images[:100].cuda(), targets, images.train_images.cuda())
-    model = train.build(dataset, experiment.build_prior(), 0.125).cuda()
-    step = train.make_step(experiment, model, train.make_optimizers(experiment, model), on_device)
+    model = train.build_for(experiment).cuda()
+    step = train.make_step(experiment, model, optimization.make_optimizers(experiment, model), on_device)
     index = torch.arange(8, device="cuda")
     step(index, index, 1.0, 1.0)
     torch.cuda.set_sync_debug_mode("error")

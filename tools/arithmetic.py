@@ -95,6 +95,7 @@ def steps() -> Results:
     from exon import data, train
     from exon.experiment import Experiment
     from exon.model import build
+    from exon.optimization import make_optimizers
 
     weights = exact(5000).requires_grad_()
     optimizer = torch.optim.AdamW([weights], lr=0.003, fused=True)
@@ -106,7 +107,7 @@ def steps() -> Results:
     model = build("mnist", experiment.build_prior(), 1.0, torch.Generator().manual_seed(3))
     targets = F.one_hot(sample.train_labels[:N], 10).float()
     images = train.TrainingImages(sample.train_images[:N], targets, sample.train_images)
-    step = train.make_step(experiment, model, train.make_optimizers(experiment, model), images)
+    step = train.make_step(experiment, model, make_optimizers(experiment, model), images)
     torch.manual_seed(5)
     for _ in range(2):
         step(torch.arange(N // 4), torch.arange(N, 2 * N - N // 4), 1.0, 1000.0)

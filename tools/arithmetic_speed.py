@@ -27,6 +27,7 @@ def seconds() -> float:
     from exon import train
     from exon.experiment import Experiment
     from exon.model import build
+    from exon.optimization import make_optimizers
 
     experiment, sample = (
         Experiment.create(dataset="mnist", profile="quick", source="sample"),
@@ -35,7 +36,7 @@ def seconds() -> float:
     model = build("mnist", experiment.build_prior(), 1.0, torch.Generator().manual_seed(1))
     targets = F.one_hot(sample.train_labels[:100], 10).float()
     images = train.TrainingImages(sample.train_images[:100], targets, sample.train_images)
-    step = train.make_step(experiment, model, train.make_optimizers(experiment, model), images)
+    step = train.make_step(experiment, model, make_optimizers(experiment, model), images)
     labelled = experiment.labelled_batch_size
     times = []
     for _ in range(STEPS):

@@ -11,6 +11,7 @@ from torch import Tensor
 Augmentation = Callable[[Tensor], Tensor]
 
 ANGLES = range(-25, 25)
+CROP = 24  # the side of the crops of CIFAR-10 images that cost a classifier 9/16 of the whole ones
 EDGE = 12  # how many pixels the image is extended by its edge before the spline is fitted, as scipy does
 
 
@@ -26,14 +27,10 @@ def mnist(images: Tensor) -> Tensor:
     return random_crop(F.pad(rotate(images, angle), (4, 4, 4, 4), value=-1.0), 28)
 
 
-def cifar10(images: Tensor) -> Tensor:
-    """Flip left-right with probability 1/2, reflect-pad by 2, crop at random.
-
-    Args:
-        images: (N, 3, 32, 32).
-    """
+def cifar10(images: Tensor, size: int = 32) -> Tensor:
+    """Flip left-right with probability 1/2, reflect-pad by 2, crop at random: (N, 3, 32, 32) -> (N, 3, size, size)."""
     flip = torch.rand(len(images), 1, 1, 1, device=images.device) < 0.5
-    return random_crop(F.pad(torch.where(flip, images.flip(3), images), (2, 2, 2, 2), mode="reflect"), 32)
+    return random_crop(F.pad(torch.where(flip, images.flip(3), images), (2, 2, 2, 2), mode="reflect"), size)
 
 
 AUGMENTATIONS: dict[str, Augmentation] = {"mnist": mnist, "cifar10": cifar10}

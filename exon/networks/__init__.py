@@ -116,5 +116,16 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
             nn.init.xavier_uniform_(kernel, generator=generator)
 
 
+def pass_through(network: nn.Module) -> None:
+    """Let every convolution that keeps all its channels begin by passing them on: the first C_in kernels are identities.
+
+    The others stay as they are. Dirac initialisation (Zagoruyko, Komodakis 2017, DiracNets, arXiv:1706.00388), partial as in
+    KellerJordan/cifar10-airbench.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and module.out_channels >= module.in_channels:
+            nn.init.dirac_(module.weight[: module.in_channels])
+
+
 def _scaled(width: float, *channels: int) -> list[int]:
     return [max(1, round(width * c)) for c in channels]

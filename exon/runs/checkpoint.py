@@ -15,13 +15,14 @@ from torch import nn
 from exon import files
 from exon.errors import UserError
 from exon.experiment import Experiment
-from exon.model import EXoN, build
+from exon.model import EXoN, build_for
 from exon.runs import provenance, record
 
 
 @dataclass
 class State:
-    """What training changes: the model, its optimizers, beta, and the history so far (one dict per finished epoch).
+    """What training changes: the model, its optimizers, beta, the history so far (one dict per finished epoch), and the average
+    of the model's weights where there is one.
 
     `origin` is the provenance of the training (see `exon.runs.provenance`), from when it began.
     """
@@ -30,15 +31,17 @@ class State:
     optimizers: tuple[torch.optim.Optimizer, torch.optim.Optimizer]
     beta: float
     history: list[dict[str, float]] = field(default_factory=list)
+    averaged: EXoN | None = None
     origin: dict[str, Any] = field(default_factory=dict)
 
 
 def save(state: State, experiment: Experiment, path: Path) -> None:
-    """Write a checkpoint, all or nothing: weights, optimizers, random states, beta, history and provenance."""
+    """Write a checkpoint, all or nothing: weights, their average, optimizers, random states, beta, history and provenance."""
     device = state.model.prior.means.device
     content: dict[str, Any] = {
         "experiment": experiment.model_dump_json(),
         "model": state.model.state_dict(),
+        "averaged": None if state.averaged is None else state.averaged.state_dict(),
         "optimizers": [optimizer.state_dict() for optimizer in state.optimizers],
         "beta": state.beta,
         "history": state.history,
@@ -65,6 +68,8 @@ def restore(state: State, experiment: Experiment, path: Path) -> None:
     if foreign := _foreign(content, experiment, state.origin.get("data")):
         raise UserError(f"{path} belongs to {foreign}: delete it, use --force or choose another run folder.")
     state.model.load_state_dict(content["model"])
+    if state.averaged is not None:
+        state.averaged.load_state_dict(content["averaged"])
     for optimizer, stored_state in zip(state.optimizers, content["optimizers"], strict=True):
         optimizer.load_state_dict(stored_state)
     state.beta, state.history = content["beta"], content["history"]
@@ -139,7 +144,7 @@ def load_weights(experiment: Experiment, path: Path) -> EXoN:
     Raises:
         UserError: the file is missing, damaged, or holds weights of another shape or another experiment.
     """
-    model = build(experiment.dataset, experiment.build_prior(), experiment.width)
+    model = build_for(experiment)
     try:
         model.load_state_dict(safetensors.torch.load(record.intact(path)))
         with safetensors.safe_open(path, framework="pt") as file:

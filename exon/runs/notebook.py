@@ -167,8 +167,9 @@ def parameters_of(notebook: str, experiment: Experiment) -> dict[str, Any]:
     """The parameters under which a notebook runs an experiment: its profile, and what differs from the notebook's own."""
     source = find(notebook)
     parameters: dict[str, Any] = {"profile": experiment.profile}
-    if experiment.source != check(source, parameters).source:
-        parameters["source"] = experiment.source  # first, because the sample brings other settings with it
+    for name in ("source", "recipe"):  # first, because they bring other settings with them
+        if (value := getattr(experiment, name)) != getattr(check(source, parameters), name):
+            parameters[name] = value
     own = check(source, parameters)
     settings = experiment.model_dump(mode="json")
     names = [name for name in parameter_defaults(source) if name not in NOT_OF_THE_EXPERIMENT]

@@ -172,6 +172,7 @@ def recall_training(run: Path) -> None:
     import pandas as pd
 
     from exon import train
+    from exon.optimization import make_optimizers
     from exon.runs import checkpoint
 
     content, experiment = read(run), experiment_of(run)
@@ -181,9 +182,10 @@ def recall_training(run: Path) -> None:
     pixels = model.decode(model.prior.means[:1]).numel()
     state = checkpoint.State(
         model,
-        train.make_optimizers(experiment, model),
+        make_optimizers(experiment, model),
         train.next_beta(experiment, history[-1], pixels),
         history,
+        averaged=model if experiment.ema_decay else None,
         origin=training_provenance(content),
     )
     checkpoint.save(state, experiment, work_folder(run) / "checkpoint.pt")

@@ -222,8 +222,8 @@ def _values(metric: str, seeds: Seeds) -> list[float]:
 def seeds_of(run: Path) -> tuple[Seeds, dict[str, Seeds]]:
     """The stored seeds of a run's own setting, and those of its neighbours by name.
 
-    A setting is everything in an experiment but its seed, its device, and the name of its profile. A neighbour is a setting
-    of the same notebook that differs in exactly one of `PATHS`, and has two seeds or more.
+    A setting is everything in an experiment but its seed, its device, and the names of its profile and its recipe. A
+    neighbour is a setting of the same notebook that differs in exactly one of `PATHS`, and has two seeds or more.
     """
     settings: dict[Experiment, Seeds] = {}
     for folder in (*_beside(run), run):
@@ -239,7 +239,7 @@ def seeds_of(run: Path) -> tuple[Seeds, dict[str, Seeds]]:
 
 
 def _setting(experiment: Experiment) -> Experiment:
-    return experiment.model_copy(update={"profile": "quick", "seed": 0, "device": "auto"})
+    return experiment.model_copy(update={"profile": "quick", "recipe": "authors", "seed": 0, "device": "auto"})
 
 
 def _beside(run: Path) -> list[Path]:

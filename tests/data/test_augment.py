@@ -60,6 +60,20 @@ def test_cifar10_augmentation_is_a_flip_and_a_shift_by_reflection():
     assert len(seen) == 50
 
 
+def test_cifar10_augmentation_may_crop_further():
+    """A crop of 24 lies anywhere in the padded image of 36."""
+    torch.manual_seed(0)
+    columns = torch.arange(32.0).expand(1500, 3, 32, 32)
+    crops = augment.cifar10(columns, augment.CROP)
+    assert crops.shape == (1500, 3, 24, 24)
+    steps = crops[:, 0, 0].diff(dim=1)
+    flipped = steps.sum(1) < 0
+    assert 0.4 < flipped.double().mean().item() < 0.6
+    padded = [2, 1, *range(32), 30, 29]
+    starts = {tuple(padded[i : i + 24]) for i in range(13)}
+    assert {tuple(map(int, row)) for row in crops[~flipped][:, 0, 0].tolist()} == starts
+
+
 def test_the_tables_of_the_rotation_are_made_once():
     device = torch.device("cpu")
     assert augment._rotation_tables(device) is augment._rotation_tables(device)

@@ -77,6 +77,18 @@ def test_normalisation_is_keras(norm, x):
     torch.testing.assert_close(norm.running_var, torch.tensor([0.99 + 0.01 * 0.02]))
 
 
+def test_a_convolution_that_keeps_its_channels_passes_them_on():
+    narrow, square, wide = nn.Conv2d(4, 2, 3), nn.Conv2d(2, 2, 3), nn.Conv2d(2, 3, 3)
+    before = [conv.weight.clone() for conv in (narrow, square, wide)]
+    networks.pass_through(nn.Sequential(narrow, nn.ReLU(), square, wide))
+    x = torch.rand(1, 2, 5, 5)
+    inside = x[:, :, 1:-1, 1:-1]
+    for conv in (square, wide):
+        torch.testing.assert_close(nn.functional.conv2d(x, conv.weight)[:, :2], inside)
+    assert torch.equal(narrow.weight, before[0])
+    assert torch.equal(wide.weight[2], before[2][2])
+
+
 def test_every_layer_starts_as_keras_starts_it():
     network = networks.cifar10_classifier(10, 0.25)
     networks.initialise(network, torch.Generator().manual_seed(0))

@@ -246,6 +246,14 @@ def test_the_command_of_a_run_on_the_sample_sets_the_source_alone():
     assert notebook.command("mnist", Experiment.create(profile="smoke"), "x").count("--set") == 0
 
 
+def test_the_command_of_a_recipe_gives_the_experiment_back():
+    source = notebook.find("cifar10")
+    for own in ({"recipe": "short"}, {"recipe": "short", "width": 0.125, "crop_share": 0.0}, {"ema_decay": 0.9}):
+        e = notebook.check(source, {"profile": "cpu", **own})
+        assert notebook.check(source, notebook.parameters_of("cifar10", e)) == e
+    assert notebook.command("cifar10", Experiment.create(dataset="cifar10", profile="day"), "x").count("--set") == 0
+
+
 def test_the_command_is_safe_for_a_shell():
     e = notebook.check(notebook.find("prior_design"), {"distance": 8.0, "classes": [0, 7], "profile": "cpu"})
     assert "--set distance=8.0 --set 'classes=[0, 7]'" in notebook.command("prior_design", e, "x")
