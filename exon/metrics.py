@@ -41,6 +41,13 @@ def encode_all(model: EXoN, images: Tensor, generator: torch.Generator, batch: i
     return {name: torch.cat(values) for name, values in parts.items()}
 
 
+@torch.no_grad()
+def decode_all(model: EXoN, z: Float[Tensor, "n d"], batch: int = 500) -> Float[Tensor, "n c h w"]:
+    """D(z) in evaluation mode, on the model's device: (N, d) -> (N, C, H, W)."""
+    with evaluating(model):
+        return torch.cat([model.decode(chunk) for chunk in z.split(batch)])
+
+
 def summarize(encoded: dict[str, Tensor], labels: Int[Tensor, " n"]) -> dict[str, float]:
     """test_error_pct (argmax of w), recon, kl_label, kl_latent and kl, their sum; means over the images, in nats."""
     wrong = encoded["log_weights"].argmax(1).cpu() != labels.cpu()

@@ -110,6 +110,7 @@ def runs(tmp_path, monkeypatch, sample):
     monkeypatch.setitem(experiment.SAMPLE, "mnist", {"validation": 40})
     monkeypatch.setitem(experiment.SAMPLE, "cifar10", {"labels": 50, "validation": 50})
     monkeypatch.setattr(judge, "folder", lambda name: tmp_path / "judge" / name)
+    monkeypatch.setattr(judge, "CIFAR10_EPOCHS", 2)
     monkeypatch.setattr(plots, "use_style", lambda: None)
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # it refuses an integer where a float is meant
     monkeypatch.setattr(fused, "applies", lambda *_: False)  # the way of every other device

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import safetensors.torch
 import torch
@@ -18,13 +18,13 @@ from jaxtyping import Float, Int
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from exon import data, devices, files, networks, train
+from exon import data, devices, files, metrics, networks, train
 from exon.data import augment
 from exon.errors import UserError
 from exon.evaluation import soften, supervised
 from exon.evaluation.airbench import Airbench
 from exon.experiment import Experiment, derive_seed
-from exon.model import EXoN, evaluating
+from exon.model import EXoN
 from exon.networks.layers import Classifier
 from exon.runs import provenance, record
 
@@ -162,32 +162,34 @@ def identity(dataset: str) -> str:
     return hashlib.sha256((folder(dataset) / "model.safetensors").read_bytes()).hexdigest()
 
 
-def probabilities(judge: nn.Module, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
-    """The judge's probabilities of the labels for images in [-1, 1]."""
-    return _outputs(judge, images).softmax(1)
+class Verdicts(NamedTuple):
+    """Of images: what the judge's last layer sees, (N, F), and its probabilities of the labels, (N, K); on the CPU."""
+
+    features: Tensor
+    probabilities: Tensor
+
+    def error_pct(self, labels: Int[Tensor, " n"]) -> float:
+        """Share of images that the judge does not call by their label, in percent."""
+        return 100 * (self.probabilities.argmax(1) != labels.cpu()).double().mean().item()
 
 
-def features(judge: nn.Module, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n f"]:
-    """What the judge's last layer sees of images in [-1, 1]."""
+@torch.no_grad()
+def look(judge: nn.Module, images: Float[Tensor, "n c h w"]) -> Verdicts:
+    """The judge's verdicts on images in [-1, 1]."""
+    device = next(judge.parameters()).device
     *_, last = (layer for layer in judge.modules() if isinstance(layer, nn.Linear))
-    seen: list[Tensor] = []
-    hook = last.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].cpu()))
+    features: list[Tensor] = []
+    hook = last.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0].cpu()))
     try:
-        _outputs(judge, images)
+        probabilities = [judge(chunk.to(device)).softmax(1).cpu() for chunk in images.split(500)]
     finally:
         hook.remove()
-    return torch.cat(seen)
+    return Verdicts(torch.cat(features), torch.cat(probabilities))
 
 
 def error_pct(judge: nn.Module, images: Float[Tensor, "n c h w"], labels: Int[Tensor, " n"]) -> float:
     """Share of images in [-1, 1] that the judge does not call by their label, in percent."""
-    return 100 * (_outputs(judge, images).argmax(1) != labels.cpu()).double().mean().item()
-
-
-@torch.no_grad()
-def _outputs(judge: nn.Module, images: Tensor) -> Tensor:
-    device = next(judge.parameters()).device
-    return torch.cat([judge(chunk.to(device)).cpu() for chunk in images.split(500)])
+    return look(judge, images).error_pct(labels)
 
 
 @torch.no_grad()
@@ -206,7 +208,5 @@ def generation_error_pct(
         classes: what the judge calls the model's labels 0, 1, ...; the same if None.
     """
     labels = torch.arange(model.prior.num_classes).repeat_interleave(per_class)
-    z = model.prior.sample(labels.to(model.prior.means.device), generator)
-    with evaluating(model):
-        images = torch.cat([model.decode(chunk) for chunk in z.split(500)])
+    images = metrics.decode_all(model, model.prior.sample(labels.to(model.prior.means.device), generator))
     return error_pct(judge, images, labels if classes is None else torch.tensor(classes)[labels])
