@@ -61,7 +61,8 @@ def test_each_stage_is_judged_on_its_own_images_and_labels():
     assert [numbers[f"{name}_error_pct"] for name in names] == pytest.approx([10, 10, 20, 40, 70])
     assert numbers["blur_sigma"] < 0.3
     assert all(3 < numbers[name] <= 4 + 1e-6 for name in ("judge_score", "judge_score_real"))  # parts of four images
-    assert abs(numbers["kid_reconstructed"]) < 5 * numbers["kid_reconstructed_se"]
+    assert {"kid_reconstructed_se", "kid_generated_se"} <= numbers.keys()
+    assert abs(numbers["kid_reconstructed"]) < 0.02  # each label is said as often as on the real images
 
 
 def test_a_judge_shows_what_its_last_layer_sees(device):
