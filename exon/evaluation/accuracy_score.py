@@ -11,8 +11,8 @@ from exon import data
 from exon.evaluation import judge, supervised
 
 SETTINGS = supervised.Settings(epochs=10, width=0.5, batch=250)
-"""The judge's recipe at half its width, on real sharpness: 17 million multiply-adds an image. Ten passes over ten thousand
-images take about two minutes of one core."""
+"""The judge's recipe at half its width without softened images, 17 million multiply-adds an image. Ten passes over ten
+thousand images take about two minutes of one core."""
 
 
 def accuracy_score_pct(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 CHANNELS = (64, 128, 128)
 WHITENED = 24
-"""Twice the 3 x 2 x 2 values of a patch: each direction of the whitened patch, and its negative."""
+"""Twice the 3 x 2 x 2 values of a patch, for each direction and its negative."""
 SCALE = 1 / 9
 """Of the logits."""
 

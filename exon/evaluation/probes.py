@@ -30,7 +30,7 @@ def probe_accuracy_pct(
 ) -> float:
     """Accuracy on test codes of the multinomial logistic regression fitted on codes, in percent.
 
-    argmin over W, b of mean_n -log softmax(W z_n + b)_y + PENALTY / 2 |W|^2, every dimension scaled to unit variance, by L-BFGS
+    argmin over W, b of mean_n -log softmax(W z_n + b)_y + PENALTY / 2 sum W^2, every dimension scaled to unit variance, by L-BFGS
     in double precision on the CPU. Without dimensions it is the share of the most frequent label.
     """
     z, y = codes.cpu().double(), labels.cpu()

@@ -30,7 +30,7 @@ def rms_ratios(
 ) -> dict[str, float]:
     """For each subspace S: r(S) / r(not S),  r(S) = sqrt( mean over images and pixels of ( D(z + noise on S_y) - D(z) )^2 ).
 
-    Infinite or NaN where no dimension lies outside, or none inside.
+    0 where no dimension lies inside for any image, infinite where none lies outside.
 
     Args:
         z: (N, d), codes, on the model's device.
