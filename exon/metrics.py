@@ -49,6 +49,13 @@ def classify_all(model: EXoN, images: Tensor, batch: int = 250) -> dict[str, Ten
     return {"log_weights": torch.cat(parts)}
 
 
+@torch.no_grad()
+def decode_all(model: EXoN, z: Float[Tensor, "n d"], batch: int = 500) -> Float[Tensor, "n c h w"]:
+    """D(z) in evaluation mode, on the model's device: (N, d) -> (N, C, H, W)."""
+    with evaluating(model):
+        return torch.cat([model.decode(chunk) for chunk in z.split(batch)])
+
+
 def summarize(encoded: dict[str, Tensor], labels: Int[Tensor, " n"]) -> dict[str, float]:
     """test_error_pct (argmax of w); and, unless `encoded` is of the classifier alone, recon, kl_label, kl_latent and kl,
     their sum; means over the images, in nats.

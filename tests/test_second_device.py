@@ -9,7 +9,7 @@ import second_device
 import torch
 
 from exon import data, devices, experiment, train
-from exon.evaluation import judge
+from exon.evaluation import accuracy_score, judge, supervised
 from exon.figures import plots
 from exon.networks import fused
 from exon.runs import cli, notebook, record
@@ -110,6 +110,8 @@ def runs(tmp_path, monkeypatch, sample):
     monkeypatch.setitem(experiment.SAMPLE, "mnist", {"validation": 40})
     monkeypatch.setitem(experiment.SAMPLE, "cifar10", {"labels": 50, "validation": 50})
     monkeypatch.setattr(judge, "folder", lambda name: tmp_path / "judge" / name)
+    monkeypatch.setattr(judge, "CIFAR10_EPOCHS", 2)
+    monkeypatch.setattr(accuracy_score, "SETTINGS", supervised.Settings(epochs=1, width=0.03))
     monkeypatch.setattr(plots, "use_style", lambda: None)
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # it refuses an integer where a float is meant
     monkeypatch.setattr(fused, "applies", lambda *_: False)  # the way of every other device
@@ -125,7 +127,7 @@ def runs(tmp_path, monkeypatch, sample):
         ("prior_design", {"width": 0.1}),
         ("ablation", {"width": 0.1, "use_sci": True}),
         ("ablation", {"width": 0.1, "use_elbo": False}),
-        ("cifar10", {"keep_weights": True}),
+        ("cifar10", {"keep_weights": True, "accuracy_score": True}),
     ],
 )
 def test_every_notebook_gives_on_the_second_device_what_it_gives_on_the_cpu(name, parameters, runs, capsys):

@@ -1,31 +1,43 @@
-"""An independent judge of generated images: a classifier trained once, supervised, on every training label.
+"""An independent judge of generated images: a classifier trained once, supervised, on the labels of the training images.
 
-It has the paper's classifier architecture and none of the weights or labels of the model it judges. Its weights and its
-record, with its own test error, are kept in results/judge/<dataset>/.
+It has none of the weights of the model it judges. Its weights and its record, with its own test error, are kept in
+results/judge/<dataset>/. That of MNIST has the paper's classifier architecture; that of CIFAR-10 is trained to see soft
+images too (`exon.evaluation.supervised`).
 """
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import safetensors.torch
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from exon import data, devices, files, networks, train
+from exon import data, devices, files, metrics, networks, train
 from exon.data import augment
 from exon.errors import UserError
-from exon.experiment import derive_seed
-from exon.model import EXoN, evaluating
+from exon.evaluation import soften, supervised
+from exon.evaluation.airbench import Airbench
+from exon.experiment import Experiment, derive_seed
+from exon.model import EXoN
 from exon.networks.layers import Classifier
-from exon.runs import checkpoint
+from exon.runs import provenance, record
 
-NETWORKS = {"mnist": networks.mnist_classifier, "cifar10": networks.cifar10_classifier}
 EPOCHS, BATCH, LEARNING_RATE = 8, 128, 3e-3
+"""Of the MNIST judge."""
+CIFAR10_EPOCHS, SOFTENED = 24, 0.5
+"""Of the CIFAR-10 judge; half of its images are softened."""
+NETWORKS: dict[tuple[str, str], Callable[[int, float], nn.Module]] = {
+    ("mnist", "classifier"): networks.mnist_classifier,
+    ("cifar10", "classifier"): networks.cifar10_classifier,
+    ("cifar10", "airbench"): Airbench,
+}
+"""By data set and by the name in the judge's record; a record that names none is of the paper's classifier."""
 
 
 def folder(dataset: str) -> Path:
@@ -33,8 +45,35 @@ def folder(dataset: str) -> Path:
     return files.from_root(f"results/judge/{dataset}")
 
 
+def make(dataset: data.Dataset, width: float = 1.0, seed: int = 1) -> dict[str, Any]:
+    """Train the judge of a data set, measure it and keep it; returns its record.
+
+    That of CIFAR-10 goes on from the last epoch of a training that was stopped.
+    """
+    begun = provenance.begin(dataset, devices.choose("auto"))
+    content: dict[str, Any] = {"dataset": dataset.name, "width": width, "seed": seed}
+    if dataset.name == "mnist":
+        judge: nn.Module = fit(dataset, width=width, seed=seed)
+        content |= {"network": "classifier", "epochs": EPOCHS, "batch_size": BATCH, "learning_rate": LEARNING_RATE}
+        content["test_error_pct"] = error_pct(judge, data.to_float(dataset.test_images), dataset.test_labels)
+    else:
+        settings = supervised.Settings(CIFAR10_EPOCHS, width, seed, SOFTENED)
+        kept, validation = _without_validation(dataset)
+        checkpoint_path = record.work_folder(folder(dataset.name)) / "checkpoint.pt"
+        state = supervised.fit(settings, *kept, begun, checkpoint_path)
+        judge, begun = state.network, state.origin
+        judge.load_state_dict(_halved(judge))  # what is measured is what is kept
+        content |= {"network": "airbench", "epochs": settings.epochs, "batch_size": settings.batch}
+        content |= {"learning_rate": supervised.RATE, "softened": SOFTENED, "training_images": len(kept[0])}
+        content |= _errors(judge, dataset, validation) | {"history": state.history}
+    save(judge, content | {"provenance": provenance.finish(begun)}, folder(dataset.name))
+    if dataset.name != "mnist":
+        checkpoint_path.unlink()
+    return content
+
+
 def fit(dataset: data.Dataset, epochs: int = EPOCHS, width: float = 1.0, seed: int = 1) -> Classifier:
-    """A classifier trained with cross-entropy on all training images and labels; AdamW, cosine decay to zero, no dropout.
+    """The MNIST judge: trained with cross-entropy on all training images and labels; AdamW, cosine decay to zero, no dropout.
 
     The loss of a batch is the mean of -log w_y(x'), x' the augmented image.
     """
@@ -42,7 +81,7 @@ def fit(dataset: data.Dataset, epochs: int = EPOCHS, width: float = 1.0, seed: i
     images, labels = dataset.train_images.to(device), dataset.train_labels.to(device)
     steps = len(images) // BATCH
     with devices.randomness_of_its_own(device):
-        judge = NETWORKS[dataset.name](dataset.num_classes, width)
+        judge = networks.mnist_classifier(dataset.num_classes, width)
         for layer in judge.modules():
             if isinstance(layer, nn.Dropout2d):
                 layer.p = 0.0  # with every label known there is nothing to regularise so strongly
@@ -54,7 +93,7 @@ def fit(dataset: data.Dataset, epochs: int = EPOCHS, width: float = 1.0, seed: i
         for epoch in range(epochs):
             order = torch.randperm(len(images), device=device)[: steps * BATCH].split(BATCH)
             for index in train.progress(order, steps, f"judge, epoch {epoch + 1}/{epochs}"):
-                x = augment.AUGMENTATIONS[dataset.name](data.to_float(images[index]))
+                x = augment.mnist(data.to_float(images[index]))
                 loss = F.cross_entropy(judge(x), labels[index])
                 optimizer.zero_grad()
                 loss.backward()
@@ -63,13 +102,46 @@ def fit(dataset: data.Dataset, epochs: int = EPOCHS, width: float = 1.0, seed: i
     return judge.eval()
 
 
-def save(judge: Classifier, record: dict[str, Any], path: Path) -> None:
-    """Write the weights and the record, the record last."""
-    checkpoint.save_weights(judge, path / "model.safetensors")
-    files.write_text(path / "judge.json", json.dumps(record, indent=1) + "\n")
+def _without_validation(dataset: data.Dataset) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Images and labels to train on, and the validation images of the experiments' own split, on which settings are chosen."""
+    source = "sample" if dataset.source == "sample" else "auto"
+    e = Experiment.create(dataset=dataset.name, source=source)
+    chosen = data.split(dataset.train_labels, e.labels, e.validation, derive_seed(e.split_seed, "split")).validation
+    kept = torch.ones(len(dataset.train_labels), dtype=torch.bool)
+    kept[chosen] = False
+    return (
+        (dataset.train_images[kept], dataset.train_labels[kept]),
+        (dataset.train_images[chosen], dataset.train_labels[chosen]),
+    )
 
 
-def load(dataset: str) -> Classifier:
+def _errors(judge: nn.Module, dataset: data.Dataset, validation: tuple[Tensor, Tensor]) -> dict[str, Any]:
+    """The judge's error on test and validation images, and on test images blurred (by sigma) and resampled (by size)."""
+    x, y = data.to_float(dataset.test_images), dataset.test_labels
+    blurred = {f"{sigma:g}": soften.blur(sigma) for sigma in soften.SIGMAS}
+    resampled = {f"{size}": soften.resample(size) for size in soften.SIZES}
+    return {
+        "test_error_pct": error_pct(judge, x, y),
+        "validation_error_pct": error_pct(judge, data.to_float(validation[0]), validation[1]),
+        "blurred_error_pct": {sigma: error_pct(judge, soften.apply(x, s), y) for sigma, s in blurred.items()},
+        "resampled_error_pct": {size: error_pct(judge, soften.apply(x, s), y) for size, s in resampled.items()},
+    }
+
+
+def save(judge: nn.Module, content: dict[str, Any], path: Path) -> None:
+    """Write the weights and the record, the record last. The CIFAR-10 judge's are written in half precision."""
+    weights = _halved(judge) if isinstance(judge, Airbench) else judge.state_dict()
+    tensors = {name: value.contiguous().cpu() for name, value in weights.items()}
+    files.write_bytes(path / "model.safetensors", safetensors.torch.save(tensors))
+    files.write_text(path / "judge.json", json.dumps(content, indent=1) + "\n")
+
+
+def _halved(judge: nn.Module) -> dict[str, Tensor]:
+    """The weights, kernels in half precision; variances and biases as they are, for they may be small."""
+    return {name: value.half() if value.dim() > 1 else value for name, value in judge.state_dict().items()}
+
+
+def load(dataset: str) -> nn.Module:
     """The stored judge of a data set, in evaluation mode.
 
     Raises:
@@ -77,33 +149,52 @@ def load(dataset: str) -> Classifier:
     """
     path = folder(dataset)
     try:
-        width = json.loads((path / "judge.json").read_text())["width"]
-        judge = NETWORKS[dataset](10, width)
-        judge.load_state_dict(load_file(path / "model.safetensors"))
+        content = json.loads((path / "judge.json").read_text())
+        judge = NETWORKS[dataset, content.get("network", "classifier")](10, content["width"])
+        judge.load_state_dict(safetensors.torch.load_file(path / "model.safetensors"))
     except (OSError, SafetensorError, RuntimeError, KeyError, json.JSONDecodeError) as error:
         raise UserError(f"{path} holds no judge that can be read: run `python -m exon judge {dataset}`.") from error
     return judge.to(memory_format=torch.channels_last).eval()
 
 
-def probabilities(judge: Classifier, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
-    """The judge's probabilities of the labels for images in [-1, 1]."""
-    return _logits(judge, images).softmax(1)
+def identity(dataset: str) -> str:
+    """The SHA-256 of the stored judge's weights: two runs were judged alike if their records hold the same."""
+    return hashlib.sha256((folder(dataset) / "model.safetensors").read_bytes()).hexdigest()
 
 
-def error_pct(judge: Classifier, images: Float[Tensor, "n c h w"], labels: Int[Tensor, " n"]) -> float:
-    """Share of images in [-1, 1] that the judge does not call by their label, in percent."""
-    return 100 * (_logits(judge, images).argmax(1) != labels.cpu()).double().mean().item()
+class Verdicts(NamedTuple):
+    """Of images: what the judge's last layer sees, (N, F), and its probabilities of the labels, (N, K); on the CPU."""
+
+    features: Tensor
+    probabilities: Tensor
+
+    def error_pct(self, labels: Int[Tensor, " n"]) -> float:
+        """Share of images that the judge does not call by their label, in percent."""
+        return 100 * (self.probabilities.argmax(1) != labels.cpu()).double().mean().item()
 
 
 @torch.no_grad()
-def _logits(judge: Classifier, images: Tensor) -> Tensor:
+def look(judge: nn.Module, images: Float[Tensor, "n c h w"]) -> Verdicts:
+    """The judge's verdicts on images in [-1, 1]."""
     device = next(judge.parameters()).device
-    return torch.cat([judge(chunk.to(device)).cpu() for chunk in images.split(500)])
+    *_, last = (layer for layer in judge.modules() if isinstance(layer, nn.Linear))
+    features: list[Tensor] = []
+    hook = last.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0].cpu()))
+    try:
+        probabilities = [judge(chunk.to(device)).softmax(1).cpu() for chunk in images.split(500)]
+    finally:
+        hook.remove()
+    return Verdicts(torch.cat(features), torch.cat(probabilities))
+
+
+def error_pct(judge: nn.Module, images: Float[Tensor, "n c h w"], labels: Int[Tensor, " n"]) -> float:
+    """Share of images in [-1, 1] that the judge does not call by their label, in percent."""
+    return look(judge, images).error_pct(labels)
 
 
 @torch.no_grad()
 def generation_error_pct(
-    judge: Classifier,
+    judge: nn.Module,
     model: EXoN,
     generator: torch.Generator,
     classes: Sequence[int] | None = None,
@@ -117,14 +208,5 @@ def generation_error_pct(
         classes: what the judge calls the model's labels 0, 1, ...; the same if None.
     """
     labels = torch.arange(model.prior.num_classes).repeat_interleave(per_class)
-    z = model.prior.sample(labels.to(model.prior.means.device), generator)
-    with evaluating(model):
-        images = torch.cat([model.decode(chunk) for chunk in z.split(500)])
+    images = metrics.decode_all(model, model.prior.sample(labels.to(model.prior.means.device), generator))
     return error_pct(judge, images, labels if classes is None else torch.tensor(classes)[labels])
-
-
-def record_of(judge: Classifier, dataset: data.Dataset, width: float, seed: int) -> dict[str, Any]:
-    """The judge's test error with its settings."""
-    wrong = error_pct(judge, data.to_float(dataset.test_images), dataset.test_labels)
-    settings = {"width": width, "seed": seed, "epochs": EPOCHS, "batch_size": BATCH, "learning_rate": LEARNING_RATE}
-    return {"dataset": dataset.name, **settings, "test_error_pct": wrong}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from exon.runs import record
+from exon.runs import judged
 
 FACTORS = ("use_cross_entropy", "use_kl")
 """The two factors of the ablation, each on or off."""
@@ -23,11 +23,10 @@ SETTINGS = ("beta", "distance", "lambda1", "use_cross_entropy", "seed", "split_s
 def metrics_of(runs: list[Path]) -> pd.DataFrame:
     """One row for each run and metric: the settings that figures are drawn against, seeds, metric, value.
 
-    The factor on the KL is 0 where the KL is off.
+    The factor on the KL is 0 where the KL is off. What hangs on the judge is left out where there are two (`exon.runs.judged`).
     """
     rows = []
-    for run in runs:
-        content = record.read(run)
+    for content in judged.read(runs):
         experiment = content["experiment"]
         settings = {name: experiment[name] for name in SETTINGS}
         settings["kl_weight"] = experiment["kl_weight"] if experiment["use_kl"] else 0.0
@@ -36,8 +35,8 @@ def metrics_of(runs: list[Path]) -> pd.DataFrame:
 
 
 def outcomes(runs: list[Path]) -> pd.DataFrame:
-    """One row for each run: its settings, and its metrics."""
-    return pd.DataFrame([content["experiment"] | content["metrics"] for content in map(record.read, runs)])
+    """One row for each run: its settings, and its metrics; those of the judge as in `metrics_of`."""
+    return pd.DataFrame([content["experiment"] | content["metrics"] for content in judged.read(runs)])
 
 
 def along(setting: str, runs: list[Path]) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from exon.runs import record
 from exon.runs.environment import environment
 from exon.runs.memory import advice_on_memory
 
-NOT_OF_THE_EXPERIMENT = {"out": str, "keep_weights": bool, "inception_weights": str | None}
+NOT_OF_THE_EXPERIMENT = {"out": str, "keep_weights": bool, "inception_weights": str | None, "accuracy_score": bool}
 
 
 def run(

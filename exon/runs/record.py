@@ -66,13 +66,14 @@ def save(
         parameters: of the notebook, which are not settings of the experiment.
 
     Returns:
-        The content of run.json: experiment, metrics, parameters, the SHA-256 of the other files, provenance, and the SHA-256
-        of all these.
+        The content of run.json: experiment, metrics, parameters, the SHA-256 of the other files, provenance (with the SHA-256
+        of the judge, if there is a metric of `exon.runs.judged`), and the SHA-256 of all these.
     """
     import pandas as pd
     import safetensors.torch
 
-    from exon.runs import checkpoint
+    from exon.evaluation import judge
+    from exon.runs import checkpoint, judged
 
     indices = {name: value.tolist() for name, value in fitted.split._asdict().items()}
     contents = {
@@ -85,6 +86,9 @@ def save(
         contents["arrays.safetensors"] = safetensors.torch.save(
             {name: tensor.contiguous().cpu() for name, tensor in arrays.items()}
         )
+    origin = _provenance(dataset, fitted)
+    if judged.METRICS & metrics.keys():
+        origin["judge"] = judge.identity(experiment.dataset)
     seconds = sum(row["seconds"] for row in fitted.history)
     content: dict[str, Any] = {
         "experiment": experiment.model_dump(mode="json"),
@@ -93,7 +97,7 @@ def save(
         },
         "parameters": {"keep_weights": keep_weights, **(parameters or {})},
         "files": {name: hashlib.sha256(written).hexdigest() for name, written in contents.items()},
-        "provenance": _provenance(dataset, fitted),
+        "provenance": origin,
     }
     content["sha256"] = _digest(content)
     contents["run.json"] = (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()

@@ -8,14 +8,14 @@ seed, and each of the `HEADLINE` metrics is held against the interval that a fur
 import json
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from exon.errors import CellError, UserError
 from exon.evaluation.intervals import pooled, prediction_interval
 from exon.experiment import Experiment
-from exon.runs import arithmetic, notebook, record
+from exon.runs import arithmetic, judged, notebook, record
 from exon.runs.environment import environment
 from exon.runs.processor import words
 
@@ -128,6 +128,13 @@ def compare(stored: Path, here: Path) -> Verdict:
     experiment, other = record.experiment_of(stored), record.experiment_of(here)
     if difference := experiment.difference(other.model_copy(update={"device": experiment.device})):
         raise UserError(f"{here} holds another experiment than {stored} ({difference}): give one of the same settings.")
+    if judged.judge_of(old) != judged.judge_of(new):
+        rest = _compared(stored, judged.without(old), judged.without(new))
+        return replace(rest, sentence=f"{rest.sentence} What hangs on the judge, another one here, is left out.")
+    return _compared(stored, old, new)
+
+
+def _compared(stored: Path, old: dict[str, Any], new: dict[str, Any]) -> Verdict:
     reasons = other_arithmetic(old, new)
     if not reasons or _measured(old) == _measured(new):
         return _bit_for_bit(_measured(old), _measured(new), reasons)
@@ -226,9 +233,11 @@ def seeds_of(run: Path) -> tuple[Seeds, dict[str, Seeds]]:
     neighbour is a setting of the same notebook that differs in exactly one of `PATHS`, and has two seeds or more.
     """
     settings: dict[Experiment, Seeds] = {}
+    judge = judged.judge_of(record.read(run))
     for folder in (*_beside(run), run):
-        experiment = record.experiment_of(folder)
-        settings.setdefault(_setting(experiment), {})[experiment.seed] = record.read(folder)["metrics"]
+        experiment, content = record.experiment_of(folder), record.read(folder)
+        alike = content if judged.judge_of(content) == judge else judged.without(content)
+        settings.setdefault(_setting(experiment), {})[experiment.seed] = alike["metrics"]
     own = _setting(record.experiment_of(run))
     neighbours = {}
     for setting, seeds in settings.items():

@@ -1,5 +1,6 @@
 import copy
 import dataclasses
+import hashlib
 import json
 
 import pytest
@@ -8,8 +9,10 @@ import torch
 
 from exon import data, devices, networks
 from exon.errors import UserError
-from exon.evaluation import judge
+from exon.evaluation import judge, soften, supervised
+from exon.experiment import Experiment, derive_seed
 from exon.networks import fused
+from exon.runs import record
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +26,7 @@ def small():
 
 def test_the_judge_learns_the_digits(small):
     trained, sample = small
-    assert judge.record_of(trained, sample, 0.25, 1)["test_error_pct"] < 15
+    assert judge.error_pct(trained, data.to_float(sample.test_images), sample.test_labels) < 15
 
 
 def test_the_judge_is_a_function_of_its_seed():
@@ -72,12 +75,11 @@ def test_generated_images_are_judged_against_the_class_they_were_drawn_for(small
 def test_a_stored_judge_is_read_back(small, tmp_path, monkeypatch):
     trained, sample = small
     monkeypatch.setattr(judge, "folder", lambda _: tmp_path)
-    judge.save(trained, judge.record_of(trained, sample, 0.25, 1), tmp_path)
+    judge.save(trained, {"width": 0.25}, tmp_path)
     again = judge.load("mnist")
     x = data.to_float(sample.test_images[:50])
     assert torch.equal(again(x), trained(x))
     assert not again.training
-    assert json.loads((tmp_path / "judge.json").read_text())["epochs"] == judge.EPOCHS
 
 
 def test_a_missing_judge_is_named(tmp_path, monkeypatch):
@@ -90,3 +92,50 @@ def test_the_stored_judge_of_mnist_is_good():
     record = json.loads((judge.folder("mnist") / "judge.json").read_text())
     assert record["test_error_pct"] < 1
     assert isinstance(judge.load("mnist"), networks.Classifier)
+
+
+@pytest.fixture
+def cifar10(tmp_path, monkeypatch):
+    """The embedded sample, and a judge of it that trains in seconds and is kept in tmp_path."""
+    monkeypatch.setattr(judge, "folder", lambda _: tmp_path / "judge")
+    monkeypatch.setattr(judge, "CIFAR10_EPOCHS", 2)
+    return data.load("cifar10", "sample")
+
+
+def test_the_judge_of_cifar10_is_kept_with_its_errors_on_sharp_and_soft_images(cifar10):
+    content = judge.make(cifar10, width=0.25)
+    stored = json.loads((judge.folder("cifar10") / "judge.json").read_text())
+    assert {name: stored[name] for name in content} == content
+    assert stored["provenance"]["data"]["source"] == "sample"
+    assert content["training_images"] == 800 - 200
+    again, x = judge.load("cifar10"), data.to_float(cifar10.test_images)
+    assert judge.error_pct(again, x, cifar10.test_labels) == content["test_error_pct"]
+    blurred = soften.apply(x, soften.blur(1.5))
+    assert judge.error_pct(again, blurred, cifar10.test_labels) == content["blurred_error_pct"]["1.5"]
+    assert content["resampled_error_pct"].keys() == {"24", "20", "16", "12", "8"}
+    assert [row["epoch"] for row in content["history"]] == [1, 2]
+    assert (judge.folder("cifar10") / "model.safetensors").stat().st_size < 200_000
+    sha256 = hashlib.sha256((judge.folder("cifar10") / "model.safetensors").read_bytes()).hexdigest()
+    assert judge.identity("cifar10") == sha256
+
+
+def test_the_judge_never_sees_the_validation_images_of_the_experiments(cifar10):
+    (images, labels), (validation, _) = judge._without_validation(cifar10)
+    e = Experiment.create(dataset="cifar10", profile="smoke")
+    own = data.split(cifar10.train_labels, e.labels, e.validation, derive_seed(e.split_seed, "split"))
+    assert torch.equal(validation, cifar10.train_images[own.validation])
+    seen = {image.numpy().tobytes() for image in images}
+    assert len(images) == len(labels) == 600
+    assert not seen & {image.numpy().tobytes() for image in validation}
+
+
+def test_a_stopped_training_goes_on_and_leaves_no_checkpoint(cifar10, monkeypatch):
+    path = record.work_folder(judge.folder("cifar10")) / "checkpoint.pt"
+    with monkeypatch.context() as patch:
+        patch.setattr(judge, "save", None)
+        with pytest.raises(TypeError):
+            judge.make(cifar10, width=0.05)
+    assert path.exists()
+    monkeypatch.setattr(supervised, "_epoch", None)
+    assert judge.make(cifar10, width=0.05)["epochs"] == 2
+    assert not path.exists()

@@ -13,7 +13,7 @@ from exon.errors import UserError
 from exon.evaluation import reference
 from exon.evaluation.claim import FAILS, UNKNOWN, check
 from exon.evaluation.claims import CLAIMS
-from exon.runs import record
+from exon.runs import judged, record
 from exon_book.lookup import anchor, declared, formatted, locate, logger, runs_of, traced, value_of
 from exon_book.reading import RecordRole
 from exon_book.tables import with_spread
@@ -79,7 +79,7 @@ class OverRole(RecordRole):
         names, _, key = rest.partition("::")
         key, _, form = key.partition(":")
         runs = runs_of(self.env, names)
-        values = [value_of(record.read(run), key) for run in runs]
+        values = [value_of(content, key) for content in judged.read(runs)]
         if statistic == "sd" and len(values) < 2:
             raise UserError("one run has no standard deviation")
         text = WORDS[statistic](values, form) if statistic in WORDS else formatted(STATISTICS[statistic](values), form)

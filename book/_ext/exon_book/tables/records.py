@@ -74,6 +74,7 @@ class Judges(RecordDirective):
             rows.append(
                 [
                     judge["dataset"],
+                    judge.get("network", "classifier"),
                     f"{judge['width']:g}",
                     str(judge["epochs"]),
                     number(judge["test_error_pct"], ".2f"),
@@ -83,7 +84,7 @@ class Judges(RecordDirective):
             )
         if not rows:
             raise UserError("there is no judge in results/judge")
-        return [table(("data", "width", "epochs", "test error (%)", "trained", "code"), rows)]
+        return [table(("data", "network", "width", "epochs", "test error (%)", "trained", "code"), rows)]
 
 
 def _row(run: Path) -> list[str]:

@@ -1,0 +1,80 @@
+"""From a real image to a generated one, step by step: how many images a judge still calls by their label.
+
+    real  ->  blurred  ->  D(m_y(x))  ->  D(z), z ~ q(z | x)  ->  D(z), z ~ N(mu_k, diag s2_k)
+
+The decoder loses what lies between the first and the third, of which blur alone, of the same squared error, explains the
+second; the code, with its noise and with a component that need not be that of the label, loses what lies between the third
+and the fourth; the draw from the prior what lies between the fourth and the last.
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from exon import data, metrics
+from exon.evaluation import judge, scores, soften
+from exon.evaluation.kernel_distance import kernel_distance
+from exon.model import EXoN
+
+WIDEST = 16.0
+"""The widest blur that is looked at, in pixels; it leaves little more than the mean colour."""
+
+
+def matching_blur(images: Float[Tensor, "n c 32 32"], squared_error: float) -> float:
+    """The sigma at which blur changes images by this mean squared error per pixel, by bisection; at most WIDEST.
+
+    Args:
+        images: (N, C, 32, 32), in [-1, 1].
+    """
+    low, high = 0.1, WIDEST
+    for _ in range(20):
+        sigma = (low * high) ** 0.5
+        changed = (soften.apply(images, soften.blur(sigma).to(images.device)) - images).square().mean().item()
+        low, high = (sigma, high) if changed < squared_error else (low, sigma)
+    return high
+
+
+def summarize(
+    the_judge: nn.Module,
+    model: EXoN,
+    encoded: dict[str, Tensor],
+    test_images: Tensor,
+    test_labels: Int[Tensor, " n"],
+    generated: Float[Tensor, "m c 32 32"],
+    generated_labels: Int[Tensor, " m"],
+    generator: torch.Generator,
+) -> dict[str, float]:
+    """What the judge makes of real, blurred, reconstructed and generated images.
+
+    Args:
+        encoded: what `exon.metrics.encode_all` returns for the test images.
+        test_images: (N, 3, 32, 32), uint8.
+        generated: (M, 3, 32, 32), in [-1, 1].
+        generator: the CPU's, of the order of images in parts and subsets.
+
+    Returns:
+        judge_error_pct, blurred_error_pct (and blur_sigma, in pixels), mean_reconstruction_error_pct, reconstruction_error_pct
+        and generation_error_pct, in the order of the stages; judge_score of the generated images and judge_score_real; the
+        kernel distance to the real images of the reconstructions, kid_reconstructed, and of the generated ones,
+        kid_generated, with their standard errors, kid_reconstructed_se and kid_generated_se.
+    """
+    real = data.to_float(test_images)
+    own = encoded["mean"][torch.arange(len(test_labels)), test_labels.to(encoded["mean"].device)]
+    sigma = matching_blur(real[:1000], 2 * encoded["recon"][:1000].mean().item() / real[0].numel())
+    seen = {
+        "judge": judge.look(the_judge, real),
+        "blurred": judge.look(the_judge, soften.apply(real, soften.blur(sigma))),
+        "mean_reconstruction": judge.look(the_judge, metrics.decode_all(model, own)),
+        "reconstruction": judge.look(the_judge, metrics.decode_all(model, encoded["z"])),
+        "generation": judge.look(the_judge, generated),
+    }
+    labels = {name: generated_labels if name == "generation" else test_labels for name in seen}
+    numbers = {f"{name}_error_pct": verdicts.error_pct(labels[name]) for name, verdicts in seen.items()}
+    numbers["blur_sigma"] = sigma
+    for name, kind in (("judge_score", "generation"), ("judge_score_real", "judge")):
+        probabilities = seen[kind].probabilities
+        shuffled = probabilities[torch.randperm(len(probabilities), generator=generator)]
+        numbers[name], _ = scores.class_score(shuffled)
+    for name, kind in (("kid_reconstructed", "reconstruction"), ("kid_generated", "generation")):
+        numbers[name], numbers[f"{name}_se"] = kernel_distance(seen["judge"].features, seen[kind].features, generator)
+    return numbers

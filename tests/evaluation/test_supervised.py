@@ -1,0 +1,148 @@
+import math
+
+import pytest
+import torch
+
+from exon import data
+from exon.errors import UserError
+from exon.evaluation import judge, soften, supervised
+from exon.evaluation.airbench import Airbench
+from exon.evaluation.supervised import Settings
+
+SMALL = Settings(epochs=3, width=0.05, batch=40)
+
+
+@pytest.fixture(scope="module")
+def cifar10():
+    return data.load("cifar10", "sample")
+
+
+def few(cifar10, n=160):
+    return cifar10.train_images[:n], cifar10.train_labels[:n]
+
+
+def test_the_network_has_the_size_that_its_source_states():
+    network = Airbench(10)
+    learned = sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
+    assert learned == 24 + 9 * (24 * 64 + 64 * 64 + 64 * 128 + 3 * 128 * 128) + 2 * (64 + 128 + 128) + 1280
+    assert Airbench(10, 0.5).head.in_features == 64
+
+
+def test_whitened_patches_have_unit_covariance_in_both_signs(cifar10):
+    x = data.to_float(cifar10.train_images)
+    network = Airbench(10)
+    network.whiten_patches(x)
+    y = (
+        network.whiten((x - network.mean[:, None, None]) / network.deviation[:, None, None])
+        - network.whiten.bias[:, None, None]
+    )
+    y = y.transpose(0, 1).flatten(1)
+    second = y[:12] @ y[:12].T / y.shape[1]
+    large = second.diagonal() > 0.9  # eps damps directions that natural images hardly have
+    assert large.sum() >= 8
+    torch.testing.assert_close(second - second.diagonal().diag(), torch.zeros(12, 12), rtol=0, atol=2e-3)
+    torch.testing.assert_close(y[12:], -y[:12], rtol=0, atol=1e-4)
+
+
+def test_a_group_begins_as_the_identity_on_its_inputs():
+    network = Airbench(10)
+    x = torch.randn(2, 24, 8, 8)
+    torch.testing.assert_close(network.groups[0].conv1(x)[:, :24], x)
+
+
+def test_in_evaluation_an_image_and_its_mirror_image_are_the_same():
+    network = Airbench(10, 0.1)
+    x = torch.randn(6, 3, 32, 32)
+    network.train()(x)
+    assert not torch.allclose(network(x), network(x.flip(3)))
+    network.eval()
+    torch.testing.assert_close(network(x), network(x.flip(3)))
+
+
+def test_the_rate_rises_and_falls_in_straight_lines():
+    assert supervised.rate_factor(0) == pytest.approx(0.2)
+    assert supervised.rate_factor(0.23) == pytest.approx(1)
+    assert supervised.rate_factor(1) == pytest.approx(0.07)
+    assert supervised.rate_factor(0.115) == pytest.approx(0.6)
+    assert supervised.rate_factor(0.615) == pytest.approx((1 + 0.07) / 2)
+
+
+def test_a_long_run_of_equal_gradients_moves_a_weight_by_the_rate_per_1024_images():
+    network = Airbench(10, 0.05)
+    for batch in (64, 256):
+        optimizer = supervised.make_optimizer(network, batch)
+        for group in optimizer.param_groups:
+            group["weight_decay"] = 0.0
+        weight = network.head.weight
+        steps = []
+        for _ in range(100):
+            before = weight.detach().clone()
+            weight.grad = torch.full_like(weight, batch / 1024)  # of a sum over the batch, 1 / 1,024 an image
+            optimizer.step()
+            steps.append((before - weight.detach())[0, 0].item() * 1024 / batch)
+        nesterov = 1 / (1 - supervised.MOMENTUM)
+        assert steps[-1] == pytest.approx(supervised.RATE / 1024 * nesterov / (1 + nesterov), rel=1e-3)
+
+
+def test_looking_ahead_averages_weights_and_moving_statistics():
+    network = Airbench(10, 0.05)
+    slow = {name: torch.zeros_like(value) for name, value in network.state_dict().items()}
+    fast = {name: value.clone() for name, value in network.state_dict().items()}
+    supervised.look_ahead(slow, network, 0.75)
+    for name, value in network.state_dict().items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, 0.25 * fast[name])
+            torch.testing.assert_close(slow[name], value)
+
+
+def test_it_learns_from_the_sample(cifar10):
+    state = supervised.fit(
+        Settings(epochs=8, width=0.5, batch=50, softened=0.5), cifar10.train_images, cifar10.train_labels
+    )
+    losses = [row["loss"] for row in state.history]
+    assert losses[-1] < losses[0] - 0.2
+    x, y = data.to_float(cifar10.test_images), cifar10.test_labels
+    assert judge.error_pct(state.network, x, y) < 78
+    assert judge.error_pct(state.network, soften.apply(x, soften.blur(1.0)), y) < 80
+
+
+def test_it_goes_on_from_its_checkpoint_to_the_same_bits(cifar10, tmp_path, monkeypatch):
+    whole = supervised.fit(SMALL, *few(cifar10)).network.state_dict()
+    epoch = supervised._epoch
+
+    def stop_in_the_last(state, settings, number, *rest):
+        if number == settings.epochs - 1:
+            raise KeyboardInterrupt
+        return epoch(state, settings, number, *rest)
+
+    path = tmp_path / "checkpoint.pt"
+    with monkeypatch.context() as patch:
+        patch.setattr(supervised, "_epoch", stop_in_the_last)
+        with pytest.raises(KeyboardInterrupt):
+            supervised.fit(SMALL, *few(cifar10), checkpoint_path=path)
+    state = supervised.fit(SMALL, *few(cifar10), checkpoint_path=path)
+    assert [row["epoch"] for row in state.history] == [1, 2, 3]
+    assert all(map(torch.equal, state.network.state_dict().values(), whole.values()))
+
+
+def test_a_seed_is_another_network(cifar10):
+    one, two = (supervised.fit(Settings(epochs=1, width=0.05, seed=s), *few(cifar10, 40)).network for s in (1, 2))
+    assert not torch.equal(one.head.weight, two.head.weight)
+
+
+def test_a_checkpoint_of_another_training_or_a_damaged_one_is_refused(cifar10, tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    supervised.fit(SMALL, *few(cifar10), checkpoint_path=path)
+    with pytest.raises(UserError, match="belongs to another training"):
+        supervised.fit(Settings(epochs=4, width=0.05, batch=40), *few(cifar10), checkpoint_path=path)
+    with pytest.raises(UserError, match="belongs to another training"):
+        supervised.fit(SMALL, *few(cifar10), {"data": {"sha256": "other"}}, path)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(UserError, match="not a checkpoint that can be read"):
+        supervised.fit(SMALL, *few(cifar10), checkpoint_path=path)
+
+
+def test_a_loss_that_is_not_finite_stops_training(cifar10, monkeypatch):
+    monkeypatch.setattr(supervised, "RATE", math.inf)
+    with pytest.raises(UserError, match="diverged in epoch"):
+        supervised.fit(SMALL, *few(cifar10))
