@@ -334,12 +334,14 @@ def test_an_explorer_without_its_runs_is_a_warning(small_book, monkeypatch):
     assert warnings.count("WARNING") == 1
 
 
-def test_a_record_without_its_notebook_is_a_warning(small_book, monkeypatch, tmp_path):
+def test_a_record_without_its_notebook_is_listed_without_a_link_to_one(small_book, monkeypatch, tmp_path):
     monkeypatch.setattr(records, "RUNS_PAGE", "index")
     shutil.copytree(RUN, tmp_path / "run", ignore=shutil.ignore_patterns("run.ipynb"))
-    _, warnings = small_book("Text", results=tmp_path / "run")
-    assert f"there is no {RUN}/run.ipynb" in warnings
-    assert (tmp_path / "html" / "records" / "quick" / "mnist" / RUN.name / "run.json").is_file()
+    html, warnings = small_book("```{runs} mnist\n```", results=tmp_path / "run")
+    assert warnings == ""
+    assert "run.ipynb" not in html
+    copied = tmp_path / "html" / "records" / "quick" / "mnist" / RUN.name
+    assert [path.name for path in copied.iterdir()] == ["run.json"]
 
 
 def test_icons_of_another_form_are_a_warning(small_book, monkeypatch):
