@@ -41,7 +41,7 @@ print: .venv/installed
 	$(BIN)/jupyter-book build . --builder singlehtml --quiet -W --keep-going -n
 	$(BIN)/python tools/print_book.py
 
-.work/$(PROFILE)-mnist.stamp: notebooks/mnist.ipynb $(wildcard exon/*.py exon/*/*.py) | .venv/installed
+.work/$(PROFILE)-mnist.stamp: notebooks/mnist.ipynb $(wildcard exon/*.py exon/*/*.py exon/*/*/*.py) | .venv/installed
 	$(THREADS) $(BIN)/python -m exon run mnist --profile $(PROFILE) $(OR_SAMPLE) --force --out $(RUN)
 	@mkdir -p $(@D) && touch $@
 

@@ -9,7 +9,8 @@ import second_device
 import torch
 
 from exon import data, devices, experiment, train
-from exon.evaluation import accuracy_score, judge, supervised
+from exon.evaluation import judge
+from exon.evaluation.judge import accuracy_score, supervised
 from exon.figures import plots
 from exon.networks import fused
 from exon.runs import cli, notebook, record

@@ -15,8 +15,8 @@ from typing import Any
 import pandas as pd
 
 from exon.errors import UserError
-from exon.evaluation.claim import check
 from exon.evaluation.claims import CLAIMS
+from exon.evaluation.claims.claim import check
 from exon.evaluation.comparison import Comparison, Rows
 from exon.evaluation.effects import REPLICATES, effects
 from exon.evaluation.intervals import pooled, prediction_interval

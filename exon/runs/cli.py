@@ -221,8 +221,8 @@ def claims(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
 ) -> None:
     """Check every claim of the book on the stored records; code 1 if one does not hold."""
-    from exon.evaluation.claim import FAILS, VERDICTS
     from exon.evaluation.claims import check_all
+    from exon.evaluation.claims.claim import FAILS, VERDICTS
     from exon.runs.screen import print_table
 
     findings = check_all(results or files.from_root("results"))

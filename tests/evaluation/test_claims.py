@@ -9,9 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from exon.evaluation import evidence
-from exon.evaluation.claim import FAILS, HOLDS, UNKNOWN, check
-from exon.evaluation.claims import CLAIMS, check_all
+from exon.evaluation.claims import CLAIMS, check_all, evidence
+from exon.evaluation.claims.claim import FAILS, HOLDS, UNKNOWN, check
 from exon.evaluation.effects import effects
 from exon.evaluation.tables import FACTORS, outcomes
 from exon.runs import grid

@@ -10,8 +10,8 @@ from scipy import stats
 from exon.errors import UserError
 from exon.evaluation import comparison as comparisons
 from exon.evaluation import replication
-from exon.evaluation.claim import FAILS, HOLDS, UNKNOWN
 from exon.evaluation.claims import CLAIMS
+from exon.evaluation.claims.claim import FAILS, HOLDS, UNKNOWN
 from exon.evaluation.intervals import pooled
 from exon.evaluation.primary import PRIMARY, TERMS
 from exon.evaluation.tables import CELLS, FACTORS, outcomes

@@ -11,8 +11,8 @@ from docutils import nodes
 
 from exon.errors import UserError
 from exon.evaluation import reference
-from exon.evaluation.claim import FAILS, UNKNOWN, check
 from exon.evaluation.claims import CLAIMS
+from exon.evaluation.claims.claim import FAILS, UNKNOWN, check
 from exon.runs import judged, record
 from exon_book.lookup import anchor, declared, formatted, locate, logger, runs_of, traced, value_of
 from exon_book.reading import RecordRole

@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from exon import data, networks, prior
-from exon.evaluation import judge, soften, stages
-from exon.evaluation.judge import Verdicts
+from exon.evaluation import judge
+from exon.evaluation.judge import Verdicts, soften, stages
 from exon.model import EXoN
 
 

@@ -5,9 +5,10 @@ import torch
 
 from exon import data
 from exon.errors import UserError
-from exon.evaluation import judge, soften, supervised
-from exon.evaluation.airbench import Airbench
-from exon.evaluation.supervised import Settings
+from exon.evaluation import judge
+from exon.evaluation.judge import soften, supervised
+from exon.evaluation.judge.airbench import Airbench
+from exon.evaluation.judge.supervised import Settings
 
 SMALL = Settings(epochs=3, width=0.05, batch=40)
 

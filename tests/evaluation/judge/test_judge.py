@@ -9,7 +9,8 @@ import torch
 
 from exon import data, devices, networks
 from exon.errors import UserError
-from exon.evaluation import judge, soften, supervised
+from exon.evaluation import judge
+from exon.evaluation.judge import soften, supervised
 from exon.experiment import Experiment, derive_seed
 from exon.networks import fused
 from exon.runs import record

@@ -5,8 +5,14 @@ from typing import Any
 
 import pandas as pd
 
-from exon.evaluation.claim import Claim
-from exon.evaluation.evidence import Evidence, label_above_placement, purity_and_baselines, ranges, share_of_latent
+from exon.evaluation.claims.claim import Claim
+from exon.evaluation.claims.evidence import (
+    Evidence,
+    label_above_placement,
+    purity_and_baselines,
+    ranges,
+    share_of_latent,
+)
 
 
 def _claim(name: str, sentence: str, evidence: Evidence, holds: Callable[[pd.Series], Any]) -> Claim:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from exon.evaluation import soften
+from exon.evaluation.judge import soften
 
 
 def images(n=4, seed=0):

@@ -12,8 +12,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from exon import data, metrics
-from exon.evaluation import judge, scores, soften
-from exon.evaluation.kernel_distance import kernel_distance
+from exon.evaluation import judge, scores
+from exon.evaluation.judge import soften
+from exon.evaluation.judge.kernel_distance import kernel_distance
 from exon.model import EXoN
 
 WIDEST = 16.0

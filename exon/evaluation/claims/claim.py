@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from exon.errors import UserError
-from exon.evaluation.evidence import Evidence
+from exon.evaluation.claims.evidence import Evidence
 
 VERDICTS = HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot be checked"
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from exon.errors import UserError
-from exon.evaluation.kernel_distance import kernel_distance, squared_mmd
+from exon.evaluation.judge.kernel_distance import kernel_distance, squared_mmd
 
 
 def normal(n, features=6, seed=0, shift=0.0):

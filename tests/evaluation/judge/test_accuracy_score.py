@@ -3,7 +3,7 @@ import dataclasses
 import torch
 
 from exon import data
-from exon.evaluation import accuracy_score, supervised
+from exon.evaluation.judge import accuracy_score, supervised
 
 
 def test_a_classifier_learns_the_labels_that_images_carry_and_no_others(monkeypatch):

@@ -8,7 +8,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from exon import data
-from exon.evaluation import judge, supervised
+from exon.evaluation import judge
+from exon.evaluation.judge import supervised
 
 SETTINGS = supervised.Settings(epochs=10, width=0.5, batch=250)
 """The judge's recipe at half its width without softened images, 17 million multiply-adds an image. Ten passes over ten

@@ -2,7 +2,7 @@
 
 It has none of the weights of the model it judges. Its weights and its record, with its own test error, are kept in
 results/judge/<dataset>/. That of MNIST has the paper's classifier architecture; that of CIFAR-10 is trained to see soft
-images too (`exon.evaluation.supervised`).
+images too (`exon.evaluation.judge.supervised`).
 """
 
 import hashlib
@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from exon import data, devices, files, metrics, networks, train
 from exon.data import augment
 from exon.errors import UserError
-from exon.evaluation import soften, supervised
-from exon.evaluation.airbench import Airbench
+from exon.evaluation.judge import soften, supervised
+from exon.evaluation.judge.airbench import Airbench
 from exon.experiment import Experiment, derive_seed
 from exon.model import EXoN
 from exon.networks.layers import Classifier

@@ -9,10 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from exon.errors import UserError
-from exon.evaluation.ablation import ABLATION
-from exon.evaluation.claim import Claim, Finding, check, ordered
-from exon.evaluation.claims_over_beta import OVER_BETA
-from exon.evaluation.evidence import (
+from exon.evaluation.claims.ablation import ABLATION
+from exon.evaluation.claims.claim import Claim, Finding, check, ordered
+from exon.evaluation.claims.evidence import (
     BOTH,
     NO_KL,
     authors_kl,
@@ -22,6 +21,7 @@ from exon.evaluation.evidence import (
     series,
     v_nat_of_dimensions,
 )
+from exon.evaluation.claims.over_beta import OVER_BETA
 from exon.runs import grid
 
 

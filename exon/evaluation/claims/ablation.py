@@ -3,8 +3,8 @@
 The intervals of effects on primary outcomes are corrected for their number (`exon.evaluation.primary`), the others are not.
 """
 
-from exon.evaluation.claim import Claim, holds_zero, one_sided, ordered
-from exon.evaluation.evidence import (
+from exon.evaluation.claims.claim import Claim, holds_zero, one_sided, ordered
+from exon.evaluation.claims.evidence import (
     BOTH,
     NO_KL,
     cell_means,

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from exon import data, devices, files, train
 from exon.data import augment
 from exon.errors import UserError
-from exon.evaluation import soften
-from exon.evaluation.airbench import Airbench
+from exon.evaluation.judge import soften
+from exon.evaluation.judge.airbench import Airbench
 from exon.experiment import derive_seed
 from exon.runs import provenance
 
