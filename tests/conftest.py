@@ -29,7 +29,7 @@ settings.register_profile("exon", deadline=None, max_examples=25, suppress_healt
 settings.load_profile("exon")
 
 
-MADE_ONCE = {"site", "smoke", "uninterrupted", "small"}
+MADE_ONCE = {"smoke", "uninterrupted", "small"}
 """Fixtures that take long: their tests run in one worker, so that no second one makes them again."""
 
 
