@@ -14,6 +14,7 @@
 {cells} ablation/v2_*                                      every outcome in the four cells of the ablation
 {effects} ablation/v2_*                                    simple effects and interaction on every outcome
 {effect}`ablation/v2_*::purity_pct::interaction`             one of them: "+24.7 [+17.4, +31.9]"
+{controls} beta/beta-5_* controls                          the full model on MNIST beside its controls
 {trials} cifar10_setting                                   the settings tried for small CIFAR-10 runs, by validation error
 {runs} mnist                                               all runs of a notebook, with links to their records
 {replication} claims                                       what runs with new seeds found, beside the stored ones
@@ -46,6 +47,7 @@ from exon_book.site import name_controls, publish, trim_icons
 from exon_book.source import Source
 from exon_book.tables.ablation import Cells, EffectRole, Effects
 from exon_book.tables.arithmetic import Bits, Operations
+from exon_book.tables.controls import Controls
 from exon_book.tables.ledger import Ledger
 from exon_book.tables.methods import Methods, Speed
 from exon_book.tables.records import Judges, Runs, copy_records
@@ -80,6 +82,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("ledger", Ledger)
     app.add_directive("cells", Cells)
     app.add_directive("effects", Effects)
+    app.add_directive("controls", Controls)
     app.add_directive("trials", Trials)
     app.add_directive("bits", Bits)
     app.add_directive("operations", Operations)
