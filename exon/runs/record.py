@@ -232,6 +232,8 @@ def intact(path: Path) -> bytes:
 def read(run: Path) -> dict[str, Any]:
     """The content of a run's run.json, without the metrics that are null there.
 
+    A setting that came after the record was written has its default.
+
     Raises:
         UserError: there is none, or it is damaged: not a record, or not what its own checksum, if it has one, was made of.
     """
@@ -239,9 +241,9 @@ def read(run: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         changed = content.get("sha256", digest := _digest(content)) != digest
-        Experiment.model_validate_json(json.dumps(content["experiment"]))
+        experiment = Experiment.model_validate_json(json.dumps(content["experiment"]))
         parts = {
-            "experiment": content["experiment"],
+            "experiment": experiment.model_dump(mode="json"),
             "metrics": {name: value for name, value in content["metrics"].items() if value is not None},
             "parameters": dict(content.get("parameters", {})),
             "files": dict(content.get("files", {})),

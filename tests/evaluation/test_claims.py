@@ -13,7 +13,7 @@ from exon.evaluation.claims import CLAIMS, check_all, evidence
 from exon.evaluation.claims.claim import FAILS, HOLDS, UNKNOWN, check
 from exon.evaluation.effects import effects
 from exon.evaluation.tables import FACTORS, outcomes
-from exon.runs import grid
+from exon.runs import grid, record
 
 RESULTS = Path("results")
 
@@ -150,6 +150,19 @@ def test_a_claim_with_a_missing_run_cannot_be_checked():
     assert finding.numbers_as_text() == "1 of 13 runs are missing: nowhere, ..."
     assert check(CLAIMS["ce-lowers-error"], []).verdict == UNKNOWN
     assert check(CLAIMS["kl-falls"], runs).reason == "no run of 'beta 0.1 to 1'"
+
+
+def test_numbers_that_no_run_has_are_no_verdict(tmp_path):
+    (run,) = grid.select("beta/beta-0.1_*")
+    content = record.read(run.folder)
+    for name in ("placement_error_pct", "label_uncertainty_pct"):
+        content["metrics"].pop(name)
+    content["experiment"]["beta"] = 5.0
+    (tmp_path / "run.json").write_text(json.dumps(content))
+    for name in ("label-not-placement-from-5", "little-left-at-50"):
+        finding = check(CLAIMS[name], [tmp_path])
+        assert finding.verdict == UNKNOWN
+        assert finding.reason.startswith("no run of ")
 
 
 def test_further_runs_count_as_far_as_they_are_finished():

@@ -117,7 +117,7 @@ def test_settings_that_are_mixed_up_are_named(setting, levels):
     ):
         effects(mixed, "ce", "kl", "y")
     if setting == "prior":  # of several, the first
-        with pytest.raises(UserError, match=r"^prior varies"):
+        with pytest.raises(UserError, match=r"^prior varies in the table \(circle, row\)"):
             effects(mixed.assign(width=[1.0] * 11 + [2.0]), "ce", "kl", "y")
 
 

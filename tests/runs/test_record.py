@@ -314,6 +314,16 @@ def test_a_record_without_parameters_and_checksums_is_read(stored):
     record.recall_training(stored)
 
 
+def test_a_setting_that_came_after_the_record_has_its_default(stored):
+    content = json.loads((stored / "run.json").read_text())
+    content.pop("sha256")
+    expected = dict(content["experiment"])
+    for name in ("use_elbo", "recipe"):
+        del content["experiment"][name]
+    (stored / "run.json").write_text(json.dumps(content))
+    assert record.read(stored)["experiment"] == expected
+
+
 @pytest.mark.parametrize("work", ["", "."])
 def test_the_work_folder_of_a_run_is_never_its_own_folder(monkeypatch, tmp_path, work):
     (tmp_path / "notebooks").mkdir()

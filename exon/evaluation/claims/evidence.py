@@ -158,12 +158,14 @@ def label_above_placement(runs: list[Path]) -> pd.Series:
     """From beta 5 on: the smallest difference in a run of label uncertainty and placement error, and the number of runs."""
     table = outcomes(runs).query("beta >= 5")
     difference = (table["label_uncertainty_pct"] - table["placement_error_pct"]).dropna()
+    if difference.empty:
+        raise KeyError("placement_error_pct")
     return pd.Series({"smallest difference": difference.min(), "runs": len(difference)})
 
 
 def purity_and_baselines(runs: list[Path]) -> pd.Series:
     """The purity's lowest and highest value over all runs, between the baselines that need no model."""
-    purity, known = outcomes(runs)["purity_pct"], baselines.read("mnist")
+    purity, known = outcomes(runs)["purity_pct"].dropna(), baselines.read("mnist")
     return pd.Series(
         {
             "principal components": known["purity_components_pct"],
@@ -181,6 +183,8 @@ def share_of_latent(beta: float) -> Evidence:
     def evidence(runs: list[Path]) -> pd.Series:
         table = outcomes(runs)
         table = table[table["beta"] == beta]
+        if table.empty:
+            raise KeyError(f"beta {beta:g}")
         return pd.Series({"highest share": (table["kl_latent"] / table["kl"]).max(), "runs": len(table)})
 
     return evidence

@@ -19,8 +19,8 @@ MEASURED = {
 
 
 def kind(run: pd.Series) -> str:
-    """Which of the four a run is; records from before the control existed do not say that the bound is on."""
-    if run.get("use_elbo", True):
+    """Which of the four a run is."""
+    if run["use_elbo"]:
         return ONE_CENTER if run["prior"] == "single" else FULL
     return ALONE if run["use_sci"] else SUPERVISED
 
