@@ -50,7 +50,8 @@ def make(dataset: data.Dataset, width: float = 1.0, seed: int = 1) -> dict[str, 
 
     That of CIFAR-10 goes on from the last epoch of a training that was stopped.
     """
-    begun = provenance.begin(dataset, devices.choose("auto"))
+    device = devices.choose("auto")
+    begun = provenance.begin(dataset, device)
     content: dict[str, Any] = {"dataset": dataset.name, "width": width, "seed": seed}
     if dataset.name == "mnist":
         judge: nn.Module = fit(dataset, width=width, seed=seed)
@@ -60,7 +61,7 @@ def make(dataset: data.Dataset, width: float = 1.0, seed: int = 1) -> dict[str, 
         settings = supervised.Settings(CIFAR10_EPOCHS, width, seed, SOFTENED)
         kept, validation = _without_validation(dataset)
         checkpoint_path = record.work_folder(folder(dataset.name)) / "checkpoint.pt"
-        state = supervised.fit(settings, *kept, begun, checkpoint_path)
+        state = supervised.fit(settings, *kept, device, begun, checkpoint_path)
         judge, begun = state.network, state.origin
         judge.load_state_dict(_halved(judge))  # what is measured is what is kept
         content |= {"network": "airbench", "epochs": settings.epochs, "batch_size": settings.batch}
