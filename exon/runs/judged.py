@@ -20,7 +20,7 @@ FIRST = {
     "mnist": "bfc0c35445920d6643f7af5556a359c0a43ffef1aa49f5bfdfffd91512f1e81f",
     "cifar10": "e478e9e59378449a4b95e4b6fc449c658ff141268cf69c037cab86704c33dc62",
 }
-"""The SHA-256 of the weights of the judges of judged records that name none. That of CIFAR-10 errs on 19.5 % of the test images."""
+"""The SHA-256 of the weights of the judges of judged records that name none. That of CIFAR-10 errs on 19.5 % of test images."""
 
 
 def judge_of(content: dict[str, Any]) -> str | None:
