@@ -97,8 +97,9 @@ def random_states(device: torch.device) -> dict[str, Any]:
 def set_random_states(content: dict[str, Any], device: torch.device) -> None:
     """Set PyTorch's random states from a checkpoint; the device's only where the checkpoint is of such a device."""
     torch.set_rng_state(content["random"])
-    if device.type in content.get("random_of", {}):
-        torch.get_device_module(device).set_rng_state(content["random_of"][device.type], device)
+    of_device = content.get("random_of") or {}
+    if device.type in of_device:
+        torch.get_device_module(device).set_rng_state(of_device[device.type], device)
 
 
 def discard_foreign(experiment: Experiment, path: Path) -> None:

@@ -179,7 +179,8 @@ def _save(state: State, settings: Settings, path: Path, device: torch.device) ->
 
 
 def _restore(state: State, settings: Settings, path: Path, device: torch.device) -> None:
-    content = checkpoint.read_archive(path, itemgetter("settings", "network", "optimizer", "slow", "history", "origin"))
+    parts = ("settings", "network", "optimizer", "slow", "history", "origin", "random")
+    content = checkpoint.read_archive(path, itemgetter(*parts))
     foreign = f"another training ({content['settings']})" if content["settings"] != repr(settings) else None
     if foreign := foreign or checkpoint.other_data(content, state.origin.get("data")):
         raise UserError(f"{path} belongs to {foreign}: delete it to start anew.")

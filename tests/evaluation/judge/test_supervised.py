@@ -163,11 +163,12 @@ def test_a_flipped_bit_in_a_checkpoint_is_found(cifar10, finished):
         supervised.fit(SMALL, *few(cifar10), CPU, checkpoint_path=path)
 
 
-def test_a_checkpoint_of_another_device_is_read(cifar10, finished, device, tmp_path):
+@pytest.mark.parametrize("random_of", [None, {"cuda": torch.zeros(16, dtype=torch.uint8)}])
+def test_a_checkpoint_of_another_device_is_read(cifar10, finished, device, tmp_path, random_of):
     path = tmp_path / "checkpoint.pt"
     finished[1].write_bytes(finished[0])
     content = torch.load(finished[1], weights_only=True)
-    torch.save(content | {"random_of": {"cuda": torch.zeros(16, dtype=torch.uint8)}}, path)
+    torch.save(content | {"random_of": random_of}, path)
     state = supervised.fit(SMALL, *few(cifar10), device, checkpoint_path=path)
     assert len(state.history) == SMALL.epochs
     assert {weight.device.type for weight in state.network.parameters()} == {device.type}
