@@ -9,7 +9,7 @@ import second_device
 import torch
 
 from exon import data, devices, experiment, train
-from exon.evaluation import judge
+from exon.evaluation import judge, subspaces
 from exon.evaluation.judge import accuracy_score, supervised
 from exon.figures import plots
 from exon.networks import fused
@@ -17,6 +17,9 @@ from exon.runs import cli, notebook, record
 
 SECOND = second_device.DEVICE
 NO_RATIO = "No ratio of changes can be given: for some image no dimension is activated, or every one is.\n"
+NO_CONTROL = (
+    f"No ratio can be given for {', '.join(subspaces.NAMES)}: no dimension is chosen, or the others change nothing.\n"
+)
 
 
 @pytest.fixture
@@ -142,4 +145,8 @@ def test_every_notebook_gives_on_the_second_device_what_it_gives_on_the_cpu(name
                 capsys.readouterr()
                 runs.cell("perturb")
                 assert capsys.readouterr().out == NO_RATIO
+                runs.namespace["v_nat"] = torch.full_like(runs.namespace["v_nat"], 1000.0 * everything)
+                runs.cell("controls")
+                assert capsys.readouterr().out == NO_CONTROL
+                assert runs.namespace["controls"] == {}
     assert there == pytest.approx(here, rel=1e-5, abs=1e-5)

@@ -14,6 +14,10 @@ from exon.model import EXoN
 
 DRAWS = 5
 """How many random subspaces are averaged over."""
+NAMES = (
+    *(f"rms_ratio_at_{delta:g}" for delta in THRESHOLDS),
+    *("rms_ratio_lowest", "rms_ratio_highest_kl", "rms_ratio_random"),
+)
 
 
 def highest(score: Float[Tensor, "k d"], sizes: Int[Tensor, " k"]) -> Bool[Tensor, "k d"]:
@@ -30,8 +34,6 @@ def rms_ratios(
 ) -> dict[str, float]:
     """For each subspace S: r(S) / r(not S),  r(S) = sqrt( mean over images and pixels of ( D(z + noise on S_y) - D(z) )^2 ).
 
-    0 where no dimension lies inside for any image, infinite where none lies outside.
-
     Args:
         z: (N, d), codes, on the model's device.
         classes: (N,), whose subspace is taken for each code.
@@ -39,15 +41,19 @@ def rms_ratios(
         noise: (N, d).
 
     Returns:
-        name -> ratio.
+        name -> ratio; without those subspaces that have no dimension for any image, or all that change any.
     """
     base = metrics.decode_all(model, z)
 
     def change(inside: Tensor) -> Tensor:
         return (metrics.decode_all(model, explain.perturb(z, inside, noise)) - base).square().mean().sqrt()
 
-    chosen = {name: subspace.to(z.device)[classes.to(z.device)] for name, subspace in subspaces.items()}
-    return {name: (change(inside) / change(~inside)).item() for name, inside in chosen.items()}
+    ratios = {}
+    for name, subspace in subspaces.items():
+        inside = subspace.to(z.device)[classes.to(z.device)]
+        if inside.any() and (outside := change(~inside)) > 0:
+            ratios[name] = (change(inside) / outside).item()
+    return ratios
 
 
 def summarize(
@@ -69,7 +75,7 @@ def summarize(
 
     Returns:
         rms_ratio_at_<threshold> of the dimensions with V-nat above it; and of as many as at threshold 1, rms_ratio_random (mean
-        over DRAWS subspaces), rms_ratio_lowest (of V-nat) and rms_ratio_highest_kl.
+        over DRAWS subspaces), rms_ratio_lowest (of V-nat) and rms_ratio_highest_kl: NAMES, without those that have no ratio.
     """
     sizes = explain.activated(v_nat).sum(1)
     subspaces = {f"rms_ratio_at_{delta:g}": explain.activated(v_nat, delta) for delta in THRESHOLDS}
@@ -79,5 +85,5 @@ def summarize(
     }
     random = {str(i): highest(torch.rand(v_nat.shape, generator=generator), sizes) for i in range(DRAWS)}
     ratios = rms_ratios(model, z, classes, subspaces | random, noise)
-    drawn = [ratios.pop(name) for name in random]
-    return {**ratios, "rms_ratio_random": sum(drawn) / DRAWS}
+    drawn = [ratios.pop(name) for name in random if name in ratios]
+    return ratios | ({"rms_ratio_random": sum(drawn) / DRAWS} if len(drawn) == DRAWS else {})

@@ -3,6 +3,7 @@
 import io
 import sys
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,7 @@ def save(state: State, experiment: Experiment, path: Path) -> None:
         "beta": state.beta,
         "history": state.history,
         "origin": state.origin,
-        "random": torch.get_rng_state(),
-        "random_of": {device.type: torch.get_device_module(device).get_rng_state(device)}
-        if device.type != "cpu"
-        else {},
+        **random_states(device),
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
@@ -74,17 +72,34 @@ def restore(state: State, experiment: Experiment, path: Path) -> None:
         optimizer.load_state_dict(stored_state)
     state.beta, state.history = content["beta"], content["history"]
     if then := content.get("origin"):
-        state.origin, changed = provenance.resumed(then, state.origin, len(state.history))
-        if changed:
-            print(
-                f"exon: After epoch {len(state.history)} of {experiment.epochs} this run goes on with another "
-                f"{', '.join(changed)} than before; its record says so.",
-                file=sys.stderr,
-            )
+        state.origin = continued(then, state.origin, len(state.history), experiment.epochs)
+    set_random_states(content, state.model.prior.means.device)
+
+
+def continued(then: dict[str, Any], now: dict[str, Any], epoch: int, epochs: int) -> dict[str, Any]:
+    """The provenance of a training that goes on after an epoch; what changed since it began is said on standard error."""
+    origin, changed = provenance.resumed(then, now, epoch)
+    if changed:
+        print(
+            f"exon: After epoch {epoch} of {epochs} this run goes on with another "
+            f"{', '.join(changed)} than before; its record says so.",
+            file=sys.stderr,
+        )
+    return origin
+
+
+def random_states(device: torch.device) -> dict[str, Any]:
+    """PyTorch's random states as a checkpoint holds them: of the CPU, and of the device by its type."""
+    of_device = {} if device.type == "cpu" else {device.type: torch.get_device_module(device).get_rng_state(device)}
+    return {"random": torch.get_rng_state(), "random_of": of_device}
+
+
+def set_random_states(content: dict[str, Any], device: torch.device) -> None:
+    """Set PyTorch's random states from a checkpoint; the device's only where the checkpoint is of such a device."""
     torch.set_rng_state(content["random"])
-    device = state.model.prior.means.device
-    if device.type in content.get("random_of", {}):
-        torch.get_device_module(device).set_rng_state(content["random_of"][device.type], device)
+    of_device = content.get("random_of") or {}
+    if device.type in of_device:
+        torch.get_device_module(device).set_rng_state(of_device[device.type], device)
 
 
 def discard_foreign(experiment: Experiment, path: Path) -> None:
@@ -103,13 +118,24 @@ def discard_foreign(experiment: Experiment, path: Path) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The content of a checkpoint whose checksums are right: PyTorch's own reader does not compare them."""
+    return read_archive(path, lambda content: Experiment.model_validate_json(content["experiment"]))
+
+
+def read_archive(path: Path, check: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    """The content of a checkpoint, on the CPU, whose checksums are right: PyTorch's own reader does not compare them.
+
+    Args:
+        check: fails on what is no checkpoint of this kind.
+
+    Raises:
+        UserError: the file is damaged, or `check` fails.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             if damaged := archive.testzip():
                 raise zipfile.BadZipFile(damaged)
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        Experiment.model_validate_json(content["experiment"])
+        check(content)
     except Exception as error:  # torch.load raises whatever a damaged file leads its reader to
         raise UserError(
             f"{path} is not a checkpoint that can be read ({type(error).__name__}): delete it to start anew."
@@ -121,6 +147,11 @@ def _foreign(content: dict[str, Any], experiment: Experiment, data: dict[str, st
     """What else a checkpoint belongs to than this experiment on these data, or None."""
     if difference := experiment.difference(Experiment.model_validate_json(content["experiment"])):
         return f"another experiment ({difference})"
+    return other_data(content, data)
+
+
+def other_data(content: dict[str, Any], data: dict[str, str] | None) -> str | None:
+    """The data that a checkpoint is of, in words, where they are known not to be these; else None."""
     then = (content.get("origin") or {}).get("data")
     if then and data and then["sha256"] != data["sha256"]:
         return f"other data (SHA-256 {then['sha256'][:12]}, here {data['sha256'][:12]})"

@@ -20,12 +20,19 @@ FIRST = {
     "mnist": "bfc0c35445920d6643f7af5556a359c0a43ffef1aa49f5bfdfffd91512f1e81f",
     "cifar10": "e478e9e59378449a4b95e4b6fc449c658ff141268cf69c037cab86704c33dc62",
 }
-"""The SHA-256 of the weights of the judges of records that name none. That of CIFAR-10 errs on 19.5 % of the test images."""
+"""The SHA-256 of the weights of the judges of judged records that name none. That of CIFAR-10 errs on 19.5 % of test images."""
 
 
-def judge_of(content: dict[str, Any]) -> str:
-    """The SHA-256 of the weights of the judge of a record."""
+def judge_of(content: dict[str, Any]) -> str | None:
+    """The SHA-256 of the weights of the judge of a record; None where nothing in it hangs on one."""
+    if not METRICS & content["metrics"].keys():
+        return None
     return content["provenance"].get("judge", FIRST[content["experiment"]["dataset"]])
+
+
+def judges_of(contents: Iterable[dict[str, Any]]) -> set[str]:
+    """The judges of records."""
+    return {judge for content in contents if (judge := judge_of(content))}
 
 
 def without(content: dict[str, Any]) -> dict[str, Any]:
@@ -36,7 +43,8 @@ def without(content: dict[str, Any]) -> dict[str, Any]:
 def read(runs: Iterable[Path]) -> list[dict[str, Any]]:
     """`record.read` of every run; where two judges have judged one data set, without what hangs on the judge."""
     contents = [record.read(run) for run in runs]
-    judges = defaultdict(set)
+    of_dataset = defaultdict(list)
     for content in contents:
-        judges[content["experiment"]["dataset"]].add(judge_of(content))
-    return [without(content) if len(judges[content["experiment"]["dataset"]]) > 1 else content for content in contents]
+        of_dataset[content["experiment"]["dataset"]].append(content)
+    mixed = {dataset for dataset, alike in of_dataset.items() if len(judges_of(alike)) > 1}
+    return [without(content) if content["experiment"]["dataset"] in mixed else content for content in contents]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from exon.errors import UserError
 from exon.experiment import Experiment
@@ -11,13 +11,18 @@ LACK = re.compile("out of memory|ALLOC_FAILED|not enough memory|can't allocate m
 """The words of CUDA and MPS, of cuBLAS and cuDNN, of the CPU on Windows and elsewhere."""
 
 
+def advice_on_memory(experiment: Experiment) -> AbstractContextManager[None]:
+    """`advice_on` of the settings of an experiment."""
+    return advice_on(batch_size=experiment.batch_size, width=experiment.width)
+
+
 @contextmanager
-def advice_on_memory(experiment: Experiment) -> Iterator[None]:
+def advice_on(**settings: float) -> Iterator[None]:
     """Where memory runs out, a UserError that names the settings to lower; other errors pass."""
     try:
         yield
     except RuntimeError as error:
         if not LACK.search(str(error)):
             raise
-        settings = f"batch_size = {experiment.batch_size} and width = {experiment.width}"
-        raise UserError(f"The memory is too small for {settings}: give a smaller batch_size or width.") from error
+        given = " and ".join(f"{name} = {value}" for name, value in settings.items())
+        raise UserError(f"The memory is too small for {given}: give a smaller {' or '.join(settings)}.") from error

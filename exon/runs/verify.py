@@ -128,7 +128,7 @@ def compare(stored: Path, here: Path) -> Verdict:
     experiment, other = record.experiment_of(stored), record.experiment_of(here)
     if difference := experiment.difference(other.model_copy(update={"device": experiment.device})):
         raise UserError(f"{here} holds another experiment than {stored} ({difference}): give one of the same settings.")
-    if judged.judge_of(old) != judged.judge_of(new):
+    if len(judged.judges_of([old, new])) > 1:
         rest = _compared(stored, judged.without(old), judged.without(new))
         return replace(rest, sentence=f"{rest.sentence} What hangs on the judge, another one here, is left out.")
     return _compared(stored, old, new)

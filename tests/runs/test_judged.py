@@ -45,9 +45,10 @@ def test_a_record_names_the_judge_if_it_has_a_metric_of_it(tmp_path, tiny, sampl
     assert "judge" not in record.read(tmp_path / "not")["provenance"]
 
 
-def test_records_that_name_none_are_of_the_first_judge(store):
+def test_judged_records_that_name_none_are_of_the_first_judge(store):
     assert judged.judge_of(record.read(store("old"))) == judged.FIRST["cifar10"]
     assert judged.judge_of(record.read(store("new", "b"))) == "b"
+    assert judged.judge_of(record.read(store("not judged", metrics={"test_error_pct": 25.0}))) is None
     weights = Path("results/judge/mnist/model.safetensors").read_bytes()
     assert judged.FIRST["mnist"] == hashlib.sha256(weights).hexdigest()
 
@@ -63,6 +64,14 @@ def test_runs_of_two_judges_are_read_without_what_hangs_on_them(store):
     assert set(tables.metrics_of([old, new])["metric"]) == {"seconds", "test_error_pct"}
     assert isinstance(tables.outcomes([old, new]), pd.DataFrame)
     assert "judge_score" not in tables.outcomes([old, new])
+
+
+def test_a_run_that_no_judge_has_seen_is_read_beside_those_of_any(store):
+    unseen = store("unseen", metrics={"test_error_pct": 26.0})
+    runs = [store("b-1", "b"), store("b-2", "b", seed=2), unseen]
+    assert [set(METRICS) <= content["metrics"].keys() for content in judged.read(runs)] == [True, True, False]
+    assert tables.outcomes(runs)["judge_score"].notna().tolist() == [True, True, False]
+    assert "left out" not in verify.compare(unseen, runs[0]).sentence
 
 
 def test_a_run_under_another_judge_repeats_by_the_rest(store):

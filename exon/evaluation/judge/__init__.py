@@ -27,6 +27,7 @@ from exon.experiment import Experiment, derive_seed
 from exon.model import EXoN
 from exon.networks.layers import Classifier
 from exon.runs import provenance, record
+from exon.runs.memory import advice_on
 
 EPOCHS, BATCH, LEARNING_RATE = 8, 128, 3e-3
 """Of the MNIST judge."""
@@ -49,8 +50,22 @@ def make(dataset: data.Dataset, width: float = 1.0, seed: int = 1) -> dict[str, 
     """Train the judge of a data set, measure it and keep it; returns its record.
 
     That of CIFAR-10 goes on from the last epoch of a training that was stopped.
+
+    Raises:
+        UserError: another process makes it, the memory is too small, or the checkpoint is of another training or damaged.
     """
-    begun = provenance.begin(dataset, devices.choose("auto"))
+    path = folder(dataset.name)
+    checkpoint_path = record.work_folder(path) / "checkpoint.pt"
+    with files.alone(path, path), advice_on(width=width):
+        judge, content = _made(dataset, width, seed, checkpoint_path)
+        save(judge, content, path)
+        checkpoint_path.unlink(missing_ok=True)
+    return content
+
+
+def _made(dataset: data.Dataset, width: float, seed: int, checkpoint_path: Path) -> tuple[nn.Module, dict[str, Any]]:
+    device = devices.choose("auto")
+    begun = provenance.begin(dataset, device)
     content: dict[str, Any] = {"dataset": dataset.name, "width": width, "seed": seed}
     if dataset.name == "mnist":
         judge: nn.Module = fit(dataset, width=width, seed=seed)
@@ -59,17 +74,13 @@ def make(dataset: data.Dataset, width: float = 1.0, seed: int = 1) -> dict[str, 
     else:
         settings = supervised.Settings(CIFAR10_EPOCHS, width, seed, SOFTENED)
         kept, validation = _without_validation(dataset)
-        checkpoint_path = record.work_folder(folder(dataset.name)) / "checkpoint.pt"
-        state = supervised.fit(settings, *kept, begun, checkpoint_path)
+        state = supervised.fit(settings, *kept, device, begun, checkpoint_path)
         judge, begun = state.network, state.origin
         judge.load_state_dict(_halved(judge))  # what is measured is what is kept
         content |= {"network": "airbench", "epochs": settings.epochs, "batch_size": settings.batch}
         content |= {"learning_rate": supervised.RATE, "softened": SOFTENED, "training_images": len(kept[0])}
         content |= _errors(judge, dataset, validation) | {"history": state.history}
-    save(judge, content | {"provenance": provenance.finish(begun)}, folder(dataset.name))
-    if dataset.name != "mnist":
-        checkpoint_path.unlink()
-    return content
+    return judge, content | {"provenance": provenance.finish(begun)}
 
 
 def fit(dataset: data.Dataset, epochs: int = EPOCHS, width: float = 1.0, seed: int = 1) -> Classifier:
@@ -129,10 +140,15 @@ def _errors(judge: nn.Module, dataset: data.Dataset, validation: tuple[Tensor, T
 
 
 def save(judge: nn.Module, content: dict[str, Any], path: Path) -> None:
-    """Write the weights and the record, the record last. The CIFAR-10 judge's are written in half precision."""
+    """Write the weights and the record, the record last, with the weights' SHA-256: a `load` after an interruption finds it.
+
+    The CIFAR-10 judge's are written in half precision.
+    """
     weights = _halved(judge) if isinstance(judge, Airbench) else judge.state_dict()
     tensors = {name: value.contiguous().cpu() for name, value in weights.items()}
-    files.write_bytes(path / "model.safetensors", safetensors.torch.save(tensors))
+    written = safetensors.torch.save(tensors)
+    content = content | {"weights_sha256": hashlib.sha256(written).hexdigest()}
+    files.write_bytes(path / "model.safetensors", written)
     files.write_text(path / "judge.json", json.dumps(content, indent=1) + "\n")
 
 
@@ -145,11 +161,14 @@ def load(dataset: str) -> nn.Module:
     """The stored judge of a data set, in evaluation mode.
 
     Raises:
-        UserError: there is none, or it is damaged.
+        UserError: there is none, it is damaged, or its weights are not those that its record names.
     """
     path = folder(dataset)
     try:
         content = json.loads((path / "judge.json").read_text())
+        weights = identity(dataset)
+        if content.get("weights_sha256", weights) != weights:
+            raise UserError(f"{path} holds other weights than its record names: run `python -m exon judge {dataset}`.")
         judge = NETWORKS[dataset, content.get("network", "classifier")](10, content["width"])
         judge.load_state_dict(safetensors.torch.load_file(path / "model.safetensors"))
     except (OSError, SafetensorError, RuntimeError, KeyError, json.JSONDecodeError) as error:

@@ -4,6 +4,7 @@ A classifier is trained on generated images and the labels they were drawn for, 
 reconstructions instead it says what the decoder could give at best, and on as many real images what the classifier could.
 """
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -17,7 +18,11 @@ thousand images take about two minutes of one core."""
 
 
 def accuracy_score_pct(
-    images: Float[Tensor, "n 3 32 32"], labels: Int[Tensor, " n"], dataset: data.Dataset, seed: int
+    images: Float[Tensor, "n 3 32 32"],
+    labels: Int[Tensor, " n"],
+    dataset: data.Dataset,
+    seed: int,
+    device: torch.device,
 ) -> float:
     """Accuracy on the real test images of a classifier trained on these images, in percent.
 
@@ -25,9 +30,10 @@ def accuracy_score_pct(
         images: (N, 3, 32, 32), in [-1, 1]; rounded to 256 levels as the real ones are.
         dataset: the real test images.
         seed: of the classifier.
+        device: to train it on.
     """
     settings = supervised.Settings(**{**vars(SETTINGS), "seed": seed})
-    network = supervised.fit(settings, data.to_bytes(images), labels).network
+    network = supervised.fit(settings, data.to_bytes(images), labels, device).network
     return 100 - judge.error_pct(network, data.to_float(dataset.test_images), dataset.test_labels)
 
 
@@ -37,7 +43,10 @@ def summarize(
     real: tuple[Tensor, Tensor],
     dataset: data.Dataset,
     seed: int,
+    device: torch.device,
 ) -> dict[str, float]:
     """`accuracy_score_pct` of three sets of images with their labels: accuracy_score_<set>_pct."""
     sets = {"generated": generated, "reconstructed": reconstructed, "real": real}
-    return {f"accuracy_score_{name}_pct": accuracy_score_pct(*each, dataset, seed) for name, each in sets.items()}
+    return {
+        f"accuracy_score_{name}_pct": accuracy_score_pct(*each, dataset, seed, device) for name, each in sets.items()
+    }

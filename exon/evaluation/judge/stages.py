@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from exon import data, metrics
 from exon.evaluation import judge, scores
 from exon.evaluation.judge import soften
-from exon.evaluation.judge.kernel_distance import kernel_distance
+from exon.evaluation.judge.kernel_distance import kernel_distance, kernel_distance_of_pairs
 from exon.model import EXoN
 
 WIDEST = 16.0
@@ -50,32 +50,37 @@ def summarize(
     Args:
         encoded: what `exon.metrics.encode_all` returns for the test images.
         test_images: (N, 3, 32, 32), uint8.
-        generated: (M, 3, 32, 32), in [-1, 1].
-        generator: the CPU's, of the order of images in parts and subsets.
+        generated: (M, 3, 32, 32), in [-1, 1], in random order.
+        generator: the CPU's, of the order of real images in parts, and of all images in subsets.
 
     Returns:
         judge_error_pct, blurred_error_pct (and blur_sigma, in pixels), mean_reconstruction_error_pct, reconstruction_error_pct
         and generation_error_pct, in the order of the stages; judge_score of the generated images and judge_score_real; the
-        kernel distance to the real images of the reconstructions, kid_reconstructed, and of the generated ones,
-        kid_generated, with their standard errors, kid_reconstructed_se and kid_generated_se.
+        kernel distance of the generated images to the real ones, kid_generated, and of the reconstructions of one half of
+        the real ones to the other half, kid_reconstructed, with their standard errors, kid_generated_se and kid_reconstructed_se.
     """
     real = data.to_float(test_images)
     own = encoded["mean"][torch.arange(len(test_labels)), test_labels.to(encoded["mean"].device)]
-    sigma = matching_blur(real[:1000], 2 * encoded["recon"][:1000].mean().item() / real[0].numel())
+    decoded = metrics.decode_all(model, own)
+    sigma = matching_blur(real[:1000], (decoded[:1000].cpu() - real[:1000]).square().mean().item())
     seen = {
         "judge": judge.look(the_judge, real),
         "blurred": judge.look(the_judge, soften.apply(real, soften.blur(sigma))),
-        "mean_reconstruction": judge.look(the_judge, metrics.decode_all(model, own)),
+        "mean_reconstruction": judge.look(the_judge, decoded),
         "reconstruction": judge.look(the_judge, metrics.decode_all(model, encoded["z"])),
         "generation": judge.look(the_judge, generated),
     }
     labels = {name: generated_labels if name == "generation" else test_labels for name in seen}
     numbers = {f"{name}_error_pct": verdicts.error_pct(labels[name]) for name, verdicts in seen.items()}
     numbers["blur_sigma"] = sigma
-    for name, kind in (("judge_score", "generation"), ("judge_score_real", "judge")):
-        probabilities = seen[kind].probabilities
-        shuffled = probabilities[torch.randperm(len(probabilities), generator=generator)]
-        numbers[name], _ = scores.class_score(shuffled)
-    for name, kind in (("kid_reconstructed", "reconstruction"), ("kid_generated", "generation")):
-        numbers[name], numbers[f"{name}_se"] = kernel_distance(seen["judge"].features, seen[kind].features, generator)
+    shuffled = seen["judge"].probabilities[torch.randperm(len(real), generator=generator)]
+    numbers["judge_score"], _ = scores.class_score(seen["generation"].probabilities)
+    numbers["judge_score_real"], _ = scores.class_score(shuffled)
+    features = {name: verdicts.features for name, verdicts in seen.items()}
+    distances = {
+        "kid_reconstructed": kernel_distance_of_pairs(features["judge"], features["reconstruction"], generator),
+        "kid_generated": kernel_distance(features["judge"], features["generation"], generator),
+    }
+    for name, (mean, standard_error) in distances.items():
+        numbers |= {name: mean, f"{name}_se": standard_error}
     return numbers

@@ -9,6 +9,7 @@ import io
 import math
 import time
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,15 @@ from exon.errors import UserError
 from exon.evaluation.judge import soften
 from exon.evaluation.judge.airbench import Airbench
 from exon.experiment import derive_seed
-from exon.runs import provenance
+from exon.runs import checkpoint
 
 BATCH, RATE, MOMENTUM, DECAY, BIAS_FACTOR, SMOOTHING = 500, 11.5, 0.85, 0.0153, 64.0, 0.2
 """Rate and weight decay per 1,024 images of plain SGD; BIAS_FACTOR multiplies the rate of the biases of normalisation."""
 WARM_UP, FIRST, LAST = 0.23, 0.2, 0.07
 """Share of the steps in which the rate rises, and its factors at the first and at the last step."""
 SHIFT, LOOK_AHEAD_EVERY = 2, 5
+WHITENING_IMAGES = 5000
+"""How many images, drawn at random, the whitening layer is computed from."""
 WHITENING_BIAS = 3 / 11
 """Share of the epochs in which the bias of the whitening layer learns; without it the first gradient costs nothing."""
 
@@ -59,6 +62,7 @@ def fit(
     settings: Settings,
     images: Tensor,
     labels: Tensor,
+    device: torch.device,
     origin: dict[str, Any] | None = None,
     checkpoint_path: Path | None = None,
 ) -> State:
@@ -69,18 +73,19 @@ def fit(
     Args:
         images: (N, 3, 32, 32), uint8.
         labels: (N,).
+        device: to train on.
         origin: the provenance so far.
         checkpoint_path: written after every epoch; None to keep nothing.
 
     Raises:
         UserError: the checkpoint is of another training or damaged, or the loss is not finite.
     """
-    device = devices.choose("auto")
     images, labels = images.to(device), labels.to(device)
     with devices.randomness_of_its_own(device):
         torch.manual_seed(derive_seed(settings.seed, "judge"))
         network = Airbench(int(labels.max()) + 1, settings.width).to(device).to(memory_format=torch.channels_last)
-        network.whiten_patches(data.to_float(images[:5000]))
+        some = torch.randperm(len(images))[:WHITENING_IMAGES].to(device)  # generated images come sorted by label
+        network.whiten_patches(data.to_float(images[some]))
         mirrored = (torch.rand(len(images)) < 0.5).to(device)
         slow = {name: value.clone() for name, value in network.state_dict().items()}
         state = State(network, make_optimizer(network, settings.batch), slow, origin=origin or {})
@@ -166,8 +171,7 @@ def _save(state: State, settings: Settings, path: Path, device: torch.device) ->
         "slow": state.slow,
         "history": state.history,
         "origin": state.origin,
-        "random": torch.get_rng_state(),
-        "random_of": None if device.type == "cpu" else torch.get_device_module(device).get_rng_state(device),
+        **checkpoint.random_states(device),
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
@@ -175,19 +179,15 @@ def _save(state: State, settings: Settings, path: Path, device: torch.device) ->
 
 
 def _restore(state: State, settings: Settings, path: Path, device: torch.device) -> None:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        same = content["settings"] == repr(settings)
-    except Exception as error:  # torch.load raises whatever a damaged file leads its reader to
-        raise UserError(f"{path} is not a checkpoint that can be read ({type(error).__name__}): delete it.") from error
-    if not same or content["origin"].get("data") != state.origin.get("data"):
-        raise UserError(f"{path} belongs to another training ({content['settings']}): delete it to start anew.")
+    parts = ("settings", "network", "optimizer", "slow", "history", "origin", "random")
+    content = checkpoint.read_archive(path, itemgetter(*parts))
+    foreign = f"another training ({content['settings']})" if content["settings"] != repr(settings) else None
+    if foreign := foreign or checkpoint.other_data(content, state.origin.get("data")):
+        raise UserError(f"{path} belongs to {foreign}: delete it to start anew.")
     state.network.load_state_dict(content["network"])
     state.optimizer.load_state_dict(content["optimizer"])
     state.slow = {name: value.to(device) for name, value in content["slow"].items()}
     state.history = content["history"]
-    if state.origin:
-        state.origin, _ = provenance.resumed(content["origin"], state.origin, len(state.history))
-    torch.set_rng_state(content["random"])
-    if content["random_of"] is not None:
-        torch.get_device_module(device).set_rng_state(content["random_of"], device)
+    if state.origin and content["origin"]:
+        state.origin = checkpoint.continued(content["origin"], state.origin, len(state.history), settings.epochs)
+    checkpoint.set_random_states(content, device)

@@ -7,13 +7,13 @@ import pytest
 import second_device
 import torch
 
-from exon import data, devices, networks
+from exon import data, devices, files, networks
 from exon.errors import UserError
 from exon.evaluation import judge
 from exon.evaluation.judge import soften, supervised
 from exon.experiment import Experiment, derive_seed
 from exon.networks import fused
-from exon.runs import record
+from exon.runs import provenance, record
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,21 @@ def test_a_stored_judge_is_read_back(small, tmp_path, monkeypatch):
     assert not again.training
 
 
+def test_weights_that_the_record_does_not_name_are_refused(small, tmp_path, monkeypatch):
+    """As they lie after an interruption between the weights of a new judge and its record."""
+    monkeypatch.setattr(judge, "folder", lambda _: tmp_path)
+    judge.save(small[0], {"width": 0.25}, tmp_path)
+    record_of_first = (tmp_path / "judge.json").read_text()
+    other = copy.deepcopy(small[0])
+    torch.nn.init.zeros_(next(other.parameters()))
+    judge.save(other, {"width": 0.25}, tmp_path)
+    (tmp_path / "judge.json").write_text(record_of_first)
+    with pytest.raises(UserError, match="holds other weights than its record names: run `python -m exon judge mnist`"):
+        judge.load("mnist")
+    (tmp_path / "judge.json").write_text('{"width": 0.25}')  # older records name none
+    assert torch.equal(next(judge.load("mnist").parameters()), next(other.parameters()))
+
+
 def test_a_missing_judge_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(judge, "folder", lambda _: tmp_path)
     with pytest.raises(UserError, match="run `python -m exon judge mnist`"):
@@ -140,3 +155,36 @@ def test_a_stopped_training_goes_on_and_leaves_no_checkpoint(cifar10, monkeypatc
     monkeypatch.setattr(supervised, "_epoch", None)
     assert judge.make(cifar10, width=0.05)["epochs"] == 2
     assert not path.exists()
+
+
+def test_two_at_once_are_refused(cifar10):
+    path = judge.folder("cifar10")
+    with files.alone(path, path), pytest.raises(UserError, match=r"^Another process is at work on .*judge: wait"):
+        judge.make(cifar10, width=0.05)
+
+
+def test_too_little_memory_says_what_to_lower(cifar10, monkeypatch):
+    def lack(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(supervised, "fit", lack)
+    with pytest.raises(UserError, match=r"^The memory is too small for width = 0\.05: give a smaller width\.$"):
+        judge.make(cifar10, width=0.05)
+
+
+def test_code_that_changed_in_the_middle_is_said_and_recorded(cifar10, monkeypatch, capsys):
+    epoch = supervised._epoch
+
+    def stop_in_the_last(state, settings, number, *rest):
+        if number == 1:
+            raise KeyboardInterrupt
+        return epoch(state, settings, number, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(supervised, "_epoch", stop_in_the_last)
+        with pytest.raises(KeyboardInterrupt):
+            judge.make(cifar10, width=0.05)
+    monkeypatch.setattr(provenance, "_code_sha256", lambda: "another")
+    (note,) = judge.make(cifar10, width=0.05)["provenance"]["resumed"]
+    assert note["code_sha256"] == "another"
+    assert "After epoch 1 of 2 this run goes on with another code than before" in capsys.readouterr().err

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from exon.errors import UserError
-from exon.evaluation.judge.kernel_distance import kernel_distance, squared_mmd
+from exon.evaluation.judge.kernel_distance import kernel_distance, kernel_distance_of_pairs, squared_mmd
 
 
 def normal(n, features=6, seed=0, shift=0.0):
@@ -41,6 +41,18 @@ def test_two_samples_of_one_distribution_are_at_distance_0_within_the_standard_e
     z = torch.tensor(z)
     assert abs(z.mean().item()) < 4 / 200**0.5
     assert z.std().item() == pytest.approx(1, abs=0.25)
+
+
+def test_a_set_is_at_distance_0_of_itself_on_average_where_no_row_meets_itself():
+    generator = torch.Generator().manual_seed(4)
+    sets = [normal(60, 6, seed) for seed in range(300)]
+
+    def z(distance):
+        values = torch.tensor([distance(x, x, generator, size=15)[0] for x in sets])
+        return (values.mean() / values.std() * len(values) ** 0.5).item()
+
+    assert abs(z(kernel_distance_of_pairs)) < 4
+    assert z(kernel_distance) < -10
 
 
 def test_small_sets_are_halved_and_smaller_ones_refused():

@@ -51,7 +51,7 @@ def test_each_stage_is_judged_on_its_own_images_and_labels():
     real = data.to_bytes(misread(0.1))
     mean = torch.zeros(200, 10, 3072)
     mean[torch.arange(200), labels] = misread(0.2).flatten(1)
-    encoded = {"mean": mean, "z": misread(0.4).flatten(1), "recon": torch.full((200,), 1e-6)}
+    encoded = {"mean": mean, "z": misread(0.4).flatten(1), "recon": torch.full((200,), 1e4)}
     canvas = nn.Unflatten(1, (3, 32, 32))
     model = EXoN(nn.Identity(), networks.mnist_classifier(10, 0.05), canvas, prior.one_hot(10, 3072))
     numbers = stages.summarize(
@@ -59,7 +59,9 @@ def test_each_stage_is_judged_on_its_own_images_and_labels():
     )
     names = ("judge", "blurred", "mean_reconstruction", "reconstruction", "generation")
     assert [numbers[f"{name}_error_pct"] for name in names] == pytest.approx([10, 10, 20, 40, 70])
-    assert numbers["blur_sigma"] < 0.3
+    lost = (misread(0.2) - data.to_float(real)).square().mean().item()  # by the means, not by the draws
+    assert numbers["blur_sigma"] == stages.matching_blur(data.to_float(real), lost)
+    assert 0.1 < numbers["blur_sigma"] < stages.WIDEST
     assert all(3 < numbers[name] <= 4 + 1e-6 for name in ("judge_score", "judge_score_real"))  # parts of four images
     assert {"kid_reconstructed_se", "kid_generated_se"} <= numbers.keys()
     assert abs(numbers["kid_reconstructed"]) < 0.02  # each label is said as often as on the real images

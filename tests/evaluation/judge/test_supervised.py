@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from exon.evaluation.judge.airbench import Airbench
 from exon.evaluation.judge.supervised import Settings
 
 SMALL = Settings(epochs=3, width=0.05, batch=40)
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +99,8 @@ def test_looking_ahead_averages_weights_and_moving_statistics():
 
 
 def test_it_learns_from_the_sample(cifar10):
-    state = supervised.fit(
-        Settings(epochs=8, width=0.5, batch=50, softened=0.5), cifar10.train_images, cifar10.train_labels
-    )
+    settings = Settings(epochs=8, width=0.5, batch=50, softened=0.5)
+    state = supervised.fit(settings, cifar10.train_images, cifar10.train_labels, CPU)
     losses = [row["loss"] for row in state.history]
     assert losses[-1] < losses[0] - 0.2
     x, y = data.to_float(cifar10.test_images), cifar10.test_labels
@@ -108,7 +109,7 @@ def test_it_learns_from_the_sample(cifar10):
 
 
 def test_it_goes_on_from_its_checkpoint_to_the_same_bits(cifar10, tmp_path, monkeypatch):
-    whole = supervised.fit(SMALL, *few(cifar10)).network.state_dict()
+    whole = supervised.fit(SMALL, *few(cifar10), CPU).network.state_dict()
     epoch = supervised._epoch
 
     def stop_in_the_last(state, settings, number, *rest):
@@ -120,30 +121,72 @@ def test_it_goes_on_from_its_checkpoint_to_the_same_bits(cifar10, tmp_path, monk
     with monkeypatch.context() as patch:
         patch.setattr(supervised, "_epoch", stop_in_the_last)
         with pytest.raises(KeyboardInterrupt):
-            supervised.fit(SMALL, *few(cifar10), checkpoint_path=path)
-    state = supervised.fit(SMALL, *few(cifar10), checkpoint_path=path)
+            supervised.fit(SMALL, *few(cifar10), CPU, checkpoint_path=path)
+    state = supervised.fit(SMALL, *few(cifar10), CPU, checkpoint_path=path)
     assert [row["epoch"] for row in state.history] == [1, 2, 3]
     assert all(map(torch.equal, state.network.state_dict().values(), whole.values()))
 
 
 def test_a_seed_is_another_network(cifar10):
-    one, two = (supervised.fit(Settings(epochs=1, width=0.05, seed=s), *few(cifar10, 40)).network for s in (1, 2))
+    one, two = (supervised.fit(Settings(epochs=1, width=0.05, seed=s), *few(cifar10, 40), CPU).network for s in (1, 2))
     assert not torch.equal(one.head.weight, two.head.weight)
 
 
-def test_a_checkpoint_of_another_training_or_a_damaged_one_is_refused(cifar10, tmp_path):
-    path = tmp_path / "checkpoint.pt"
-    supervised.fit(SMALL, *few(cifar10), checkpoint_path=path)
+@pytest.fixture(scope="module")
+def finished(cifar10, tmp_path_factory):
+    """The checkpoint of a small training on some data, as bytes, and a path to put it to."""
+    path = tmp_path_factory.mktemp("judge") / "checkpoint.pt"
+    supervised.fit(SMALL, *few(cifar10), CPU, {"data": {"sha256": "own"}}, path)
+    return path.read_bytes(), path
+
+
+def test_a_checkpoint_of_another_training_or_a_damaged_one_is_refused(cifar10, finished):
+    whole, path = finished
+    path.write_bytes(whole)
     with pytest.raises(UserError, match="belongs to another training"):
-        supervised.fit(Settings(epochs=4, width=0.05, batch=40), *few(cifar10), checkpoint_path=path)
-    with pytest.raises(UserError, match="belongs to another training"):
-        supervised.fit(SMALL, *few(cifar10), {"data": {"sha256": "other"}}, path)
-    path.write_bytes(path.read_bytes()[:1000])
+        supervised.fit(replace(SMALL, epochs=4), *few(cifar10), CPU, checkpoint_path=path)
+    with pytest.raises(UserError, match=r"belongs to other data \(SHA-256 own, here other\)"):
+        supervised.fit(SMALL, *few(cifar10), CPU, {"data": {"sha256": "other"}}, path)
+    path.write_bytes(whole[:1000])
     with pytest.raises(UserError, match="not a checkpoint that can be read"):
-        supervised.fit(SMALL, *few(cifar10), checkpoint_path=path)
+        supervised.fit(SMALL, *few(cifar10), CPU, checkpoint_path=path)
+
+
+def test_a_flipped_bit_in_a_checkpoint_is_found(cifar10, finished):
+    whole, path = finished
+    path.write_bytes(whole)
+    weights = torch.load(path, weights_only=True)["network"]
+    tensor = bytes(max(weights.values(), key=torch.numel).untyped_storage())
+    place = whole.index(tensor) + len(tensor) // 2
+    path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    with pytest.raises(UserError, match="not a checkpoint that can be read"):
+        supervised.fit(SMALL, *few(cifar10), CPU, checkpoint_path=path)
+
+
+@pytest.mark.parametrize("random_of", [None, {"cuda": torch.zeros(16, dtype=torch.uint8)}])
+def test_a_checkpoint_of_another_device_is_read(cifar10, finished, device, tmp_path, random_of):
+    path = tmp_path / "checkpoint.pt"
+    finished[1].write_bytes(finished[0])
+    content = torch.load(finished[1], weights_only=True)
+    torch.save(content | {"random_of": random_of}, path)
+    state = supervised.fit(SMALL, *few(cifar10), device, checkpoint_path=path)
+    assert len(state.history) == SMALL.epochs
+    assert {weight.device.type for weight in state.network.parameters()} == {device.type}
+    for name, weight in state.network.state_dict().items():
+        assert torch.equal(weight.cpu(), content["network"][name])
+
+
+def test_whitening_looks_at_images_of_every_class(cifar10, monkeypatch):
+    """Half of the images are dark, those of the first label; the mean is that of both kinds."""
+    monkeypatch.setattr(supervised, "WHITENING_IMAGES", 100)
+    images = torch.zeros(200, 3, 32, 32, dtype=torch.uint8)
+    images[100:] = 255
+    labels = torch.arange(200) // 100
+    network = supervised.fit(replace(SMALL, epochs=0), images, labels, CPU).network
+    assert network.mean.abs().max() < 0.5  # five standard deviations of the mean of 100 out of these 200 are 0.36
 
 
 def test_a_loss_that_is_not_finite_stops_training(cifar10, monkeypatch):
     monkeypatch.setattr(supervised, "RATE", math.inf)
     with pytest.raises(UserError, match="diverged in epoch"):
-        supervised.fit(SMALL, *few(cifar10))
+        supervised.fit(SMALL, *few(cifar10), CPU)
