@@ -233,7 +233,7 @@ def train_epoch(
     pairs = data.batches(len(images.labelled), len(images.unlabelled), steps, sizes, device)
     pairs = progress(pairs, steps, f"epoch {epoch + 1}/{experiment.epochs}")
     for index, (labelled, unlabelled) in enumerate(pairs):
-        now = schedule(experiment, epoch, index / steps)
+        now = schedule(experiment, epoch, index, steps)
         for optimizer, rate in zip(optimizers, (now.lr, now.lr_classifier), strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = rate
