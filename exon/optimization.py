@@ -1,5 +1,6 @@
 """How the weights move: optimizers, what changes in the course of training, and the average of the weights."""
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -76,13 +77,23 @@ def sees_crops(experiment: Experiment, epoch: int, fraction: float) -> bool:
     return epoch + fraction < experiment.crop_share * experiment.epochs
 
 
-def averaging(averaged: EXoN, model: EXoN, decay: float) -> Callable[[], None]:
-    """A function that moves an average after each step: a <- decay a + (1 - decay) w, for weights and moving statistics w.
+def averaging(averaged: EXoN, model: EXoN, decay: float, taken: int = 0) -> Callable[[], None]:
+    """A function that moves an average after each step: a <- d_t a + (1 - d_t) w, for weights and moving statistics w.
 
-    It is what `torch.optim.swa_utils.AveragedModel` does, without the counter for which that waits on a GPU: the average starts
-    from what `averaged` holds, the initial weights.
+    d_t = min(decay, (1 + t) / (10 + t)), t = 0, 1, ... the steps taken before: the average soon forgets the initial weights that
+    `averaged` holds at first. That is the rule of TensorFlow's `tf.train.ExponentialMovingAverage` with `num_updates` = t.
+    PyTorch's `torch.optim.swa_utils.AveragedModel` has a constant decay, and a counter for which it waits on a GPU.
+
+    Args:
+        decay: in [0, 1).
+        taken: the steps that `averaged` has seen already.
     """
     pairs = zip(averaged.state_dict().values(), model.state_dict().values(), strict=True)
     means, values = zip(*(pair for pair in pairs if pair[0].is_floating_point()), strict=True)
-    update = get_ema_multi_avg_fn(decay)
-    return lambda: update(means, values, None)
+    counted = itertools.count(taken)
+
+    def average() -> None:
+        t = next(counted)
+        get_ema_multi_avg_fn(min(decay, (1 + t) / (10 + t)))(means, values, None)
+
+    return average

@@ -82,18 +82,33 @@ def test_crops_come_in_the_first_share_of_training():
 
 
 def test_the_average_is_its_recursion_for_weights_and_moving_statistics():
-    """a <- d a + (1 - d) w, from the initial weights."""
+    """a <- d_t a + (1 - d_t) w, from the initial weights; d_t = (1 + t) / (10 + t), and 0.8 from step 35 on."""
     model = build("mnist", circle(), 0.1)
     averaged = copy.deepcopy(model)
     expected = {name: w.clone() for name, w in model.state_dict().items() if w.is_floating_point()}
-    average = optimization.averaging(averaged, model, 0.8)
+    average = optimization.averaging(averaged, model, 0.8, taken=33)
     assert any(name.endswith("running_var") for name in expected)
-    for _ in range(3):
+    for decay in (34 / 43, 35 / 44, 0.8, 0.8):
         for name, w in model.state_dict().items():
             if name in expected and not name.startswith("prior"):
                 w.normal_()
-                expected[name] = 0.8 * expected[name] + 0.2 * w
+                expected[name] = decay * expected[name] + (1 - decay) * w
         average()
     for name, mean in expected.items():
         torch.testing.assert_close(averaged.state_dict()[name], mean, msg=name)
     assert torch.equal(averaged.prior.means, model.prior.means)
+
+
+def test_after_few_steps_the_average_has_forgotten_the_initial_weights():
+    """Of weights that are 1 at first and 0 after every step it keeps prod_t (1 + t) / (10 + t): 3e-6 after twelve."""
+    model = build("mnist", circle(), 0.1)
+    torch.nn.init.ones_(next(model.parameters()))
+    averaged = copy.deepcopy(model)
+    average = optimization.averaging(averaged, model, 0.998)
+    torch.nn.init.zeros_(next(model.parameters()))
+    for _ in range(12):
+        average()
+    kept = math.prod((1 + t) / (10 + t) for t in range(12))
+    assert kept < 1e-5
+    left = next(averaged.parameters())
+    torch.testing.assert_close(left, torch.full_like(left, kept), rtol=1e-4, atol=0)

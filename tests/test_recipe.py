@@ -48,7 +48,7 @@ def test_a_step_moves_the_average_towards_the_weights_after_it(images):
     step()
     for name, mean in averaged.state_dict().items():
         if mean.is_floating_point():
-            expected = 0.75 * initial[name] + 0.25 * model.state_dict()[name]
+            expected = 0.1 * initial[name] + 0.9 * model.state_dict()[name]
             torch.testing.assert_close(mean, expected, msg=name)
     assert not torch.equal(averaged.classifier.head.weight, model.classifier.head.weight)
 
