@@ -48,7 +48,10 @@ RECIPES: dict[str, dict[str, dict[str, Any]]] = {
         },
     },
 }
-"""How a model is trained, by data set and name; never objective or prior. "short" gets further in few passes over the data."""
+"""How a model is trained, by data set and name; never objective or prior. "short" gets further in few passes over the data.
+
+What a profile sets stays as it is: a recipe fills in the rest.
+"""
 
 SMALL_CIFAR10 = {"width": 0.125, "batch_size": 64, "labelled_batch_size": 32, "learning_rate": 3e-3}
 """Chosen by the error on the validation images, among the settings of notebooks/grids/cifar10_setting.yaml."""
@@ -68,7 +71,10 @@ PROFILES: dict[str, dict[str, dict[str, Any]]] = {
         "paper": {"epochs": 600},
     },
 }
-"""How large a run is, by data set and profile; scale and recipe only, never objective or prior. Stored runs rest on it."""
+"""How large a run is, by data set and profile, never objective or prior. Stored runs rest on it.
+
+"day" alone names a recipe as well, and takes its size from there: "short" is made for a run of that length.
+"""
 
 
 SAMPLE: dict[str, dict[str, Any]] = {"mnist": {"validation": 500}, "cifar10": {"labels": 200, "validation": 200}}
@@ -76,7 +82,10 @@ SAMPLE: dict[str, dict[str, Any]] = {"mnist": {"validation": 500}, "cifar10": {"
 
 
 class Experiment(BaseModel):
-    """One run. Settings left out take the authors' value for the data set, at the scale of the profile, with the recipe's values.
+    """One run. A setting left out takes the profile's value, else the recipe's, else the authors' for the data set.
+
+    So a recipe changes how a run is trained and not how large it is: with "short" a smoke run keeps its width. Where `source`
+    is "sample", `SAMPLE` goes before profile and recipe.
 
     Raises:
         pydantic.ValidationError: unknown name, wrong type or value out of range; `Experiment.create` turns it into a
@@ -143,11 +152,11 @@ class Experiment(BaseModel):
         scale = PROFILES.get(dataset, {}).get(profile, {}) if method and isinstance(profile, str) else {}
         given = {name: value for name, value in settings.items() if value is not None}
         recipe = {**scale, **given}.get("recipe")
-        scale = {**scale, **(RECIPES[dataset].get(recipe, {}) if method and isinstance(recipe, str) else {})}
+        training = RECIPES[dataset].get(recipe, {}) if method and isinstance(recipe, str) else {}
         if {**scale, **given}.get("source") == "sample" and method:
             scale = {**scale, **SAMPLE[dataset]}
         given |= {name: tuple(given[name]) for name in ("order", "classes") if isinstance(given.get(name), list)}
-        return {"dataset": dataset, "profile": profile, **method, **scale, **given}
+        return {"dataset": dataset, "profile": profile, **method, **training, **scale, **given}
 
     @model_validator(mode="after")
     def _check_recipe(self) -> Self:

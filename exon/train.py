@@ -90,7 +90,8 @@ def fit(experiment: Experiment, dataset: data.Dataset, checkpoint_path: Path | N
         torch.manual_seed(derive_seed(experiment.seed, "training"))
         if checkpoint_path is not None and checkpoint_path.exists():
             checkpoint.restore(state, experiment, checkpoint_path)
-        step = make_step(experiment, model, optimizers, images, averaged)
+        taken = len(state.history) * steps_per_epoch(experiment, images)
+        step = make_step(experiment, model, optimizers, images, averaged, taken)
         evaluated = model if averaged is None else averaged
         for epoch in range(len(state.history), experiment.epochs):
             start = time.perf_counter()
@@ -132,6 +133,7 @@ def make_step(
     optimizers: tuple[torch.optim.Optimizer, torch.optim.Optimizer],
     images: TrainingImages,
     averaged: EXoN | None = None,
+    taken: int = 0,
 ) -> Step:
     """The training step.
 
@@ -141,13 +143,14 @@ def make_step(
 
     Args:
         averaged: the average of the model's weights, which every step moves on; None if there is none.
+        taken: the steps that were taken before.
     """
     whole: augment.Augmentation = augment.AUGMENTATIONS[experiment.dataset]
     cropped: augment.Augmentation = partial(augment.cifar10, size=augment.CROP)
     device_type = images.labelled.device.type
     kl_weight = effective_kl_weight(experiment)
     labeller = averaged if averaged is not None and experiment.averaged_pseudo_labels else model
-    average = None if averaged is None else averaging(averaged, model, experiment.ema_decay)
+    average = None if averaged is None else averaging(averaged, model, experiment.ema_decay, taken)
 
     def run(network: Callable[[Tensor], T], x: Tensor) -> T:
         """The networks alone work in the experiment's precision: what goes in and what comes out is float32."""
@@ -211,6 +214,11 @@ def part(x: Tensor, share: float) -> tuple[Tensor, float]:
     return x[chosen], len(x) / size
 
 
+def steps_per_epoch(experiment: Experiment, images: TrainingImages) -> int:
+    """N // batch_size, one at least."""
+    return max(1, len(images.unlabelled) // experiment.batch_size)
+
+
 def train_epoch(
     experiment: Experiment,
     step: Step,
@@ -219,13 +227,13 @@ def train_epoch(
     beta: float,
     epoch: int,
 ) -> dict[str, float]:
-    """One epoch of n // batch_size steps; returns the settings in force and the mean of every term over its images.
+    """One epoch; returns the settings in force and the mean of every term over its images.
 
     Raises:
         UserError: a term of the objective is not finite. KL, where it is switched off, may be: nothing holds the variances of
             components that are never drawn.
     """
-    steps = max(1, len(images.unlabelled) // experiment.batch_size)
+    steps = steps_per_epoch(experiment, images)
     sizes = (experiment.labelled_batch_size, experiment.batch_size - experiment.labelled_batch_size)
     device = images.unlabelled.device
     sums: dict[str, list[Tensor]] = {}
@@ -233,7 +241,7 @@ def train_epoch(
     pairs = data.batches(len(images.labelled), len(images.unlabelled), steps, sizes, device)
     pairs = progress(pairs, steps, f"epoch {epoch + 1}/{experiment.epochs}")
     for index, (labelled, unlabelled) in enumerate(pairs):
-        now = schedule(experiment, epoch, index / steps)
+        now = schedule(experiment, epoch, index, steps)
         for optimizer, rate in zip(optimizers, (now.lr, now.lr_classifier), strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = rate

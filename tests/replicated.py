@@ -9,7 +9,7 @@ GRID, SEEDS = "ablation/v2_*", (31, 32, 33)
 
 
 def write(root, changed=lambda experiment, metrics: metrics, names=GRID, seeds=SEEDS, settings=None):
-    """Records and empty notebooks below `root`; returns the runs.
+    """Records below `root`, without notebooks; returns the runs.
 
     Args:
         changed: a run's experiment, and the metrics of the stored run with the same place among the seeds -> those of the

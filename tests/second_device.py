@@ -28,9 +28,14 @@ from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.backend_registration import _DummyBackendModule, _setup_privateuseone_for_python_backend
 
 NO_SCALARS = {"cat", "stack"}
-TAKE_INDICES = {"index", "index_put_", "_index_put_impl_"}
-WAITS = {"_local_scalar_dense", "nonzero", "masked_select", "equal", "_unique2"}
-"""The operations whose result the CPU must wait for."""
+TAKE_INDICES = {"index", "index_put", "index_put_", "_index_put_impl_"}
+WAITS = {
+    *("_local_scalar_dense", "equal", "allclose"),
+    *("nonzero", "masked_select", "boolean mask", "_unique2", "unique_dim", "unique_consecutive"),
+    *("repeat_interleave", "bincount"),
+}
+"""The operations whose result, or its size, the CPU must wait for; "boolean mask" is an index of truth values."""
+MASKS = (torch.bool, torch.uint8)
 NOT_DETERMINISTIC = {
     *("_adaptive_avg_pool2d_backward", "adaptive_max_pool2d_backward", "avg_pool3d_backward", "max_unpool2d"),
     *("reflection_pad1d_backward", "reflection_pad2d_backward", "reflection_pad3d_backward", "nll_loss2d_forward"),
@@ -42,7 +47,7 @@ NOT_DETERMINISTIC = {
 living: weakref.WeakSet["SecondGenerator"] = weakref.WeakSet()
 own_generator: torch.Generator | None = None
 operations: Counter[str] = Counter()
-"""How often each operation ran on the device; "copy between devices" also counts under that name."""
+"""How often each operation ran on the device; "copy between devices" and "boolean mask" also count under these names."""
 
 
 class SecondTensor(torch.Tensor):
@@ -107,6 +112,8 @@ def compute(operation, *args, **kwargs):
         if len(between) > 1:
             operations["copy between devices"] += 1
     else:
+        if name in TAKE_INDICES and any(index is not None and index.dtype in MASKS for index in args[1]):
+            operations["boolean mask"] += 1
         check_devices(name, args, tensors)
         check_generator("second", kwargs)
     if own_generator is not None and any(argument.name == "generator" for argument in operation._schema.arguments):

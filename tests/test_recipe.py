@@ -12,7 +12,7 @@ from tiny import TINY
 
 from exon import data, losses, metrics, optimization, train
 from exon.data import augment
-from exon.experiment import RECIPES, Experiment
+from exon.experiment import PROFILES, RECIPES, Experiment
 from exon.model import build
 from exon.networks.layers import Classifier
 from exon.prior import one_hot
@@ -48,7 +48,7 @@ def test_a_step_moves_the_average_towards_the_weights_after_it(images):
     step()
     for name, mean in averaged.state_dict().items():
         if mean.is_floating_point():
-            expected = 0.75 * initial[name] + 0.25 * model.state_dict()[name]
+            expected = 0.1 * initial[name] + 0.9 * model.state_dict()[name]
             torch.testing.assert_close(mean, expected, msg=name)
     assert not torch.equal(averaged.classifier.head.weight, model.classifier.head.weight)
 
@@ -215,11 +215,20 @@ def test_a_recipe_says_how_a_model_is_trained_and_a_setting_beats_it():
     day = Experiment.create(dataset="cifar10", profile="day")
     assert day.recipe == "short"
     assert day.model_dump().items() >= short.items()
-    same = day.model_dump(exclude={"profile", "epochs"})
-    assert Experiment.create(dataset="cifar10", profile="cpu", recipe="short").model_dump().items() >= same.items()
-    assert Experiment.create(dataset="cifar10", recipe="short", width=0.125).width == 0.125
+    paper = Experiment.create(dataset="cifar10", profile="paper", recipe="short")
+    assert paper.model_dump(exclude={"profile", "epochs"}) == day.model_dump(exclude={"profile", "epochs"})
+    assert Experiment.create(dataset="cifar10", recipe="short", crop_share=0.25).crop_share == 0.25
     method = {"prior", "beta", "lambda1", "kl_weight", "labels", "averaged_pseudo_labels", "rampup_epochs"}
     assert not method & short.keys()
+
+
+@pytest.mark.parametrize("profile", ["smoke", "quick", "cpu"])
+def test_a_profile_sets_the_scale_whatever_the_recipe(profile):
+    scale, short = PROFILES["cifar10"][profile], RECIPES["cifar10"]["short"]
+    assert {"width", "epochs"} <= scale.keys()
+    found = Experiment.create(dataset="cifar10", profile=profile, recipe="short").model_dump()
+    assert found.items() >= {**short, **scale}.items()
+    assert Experiment.create(dataset="cifar10", profile=profile, recipe="short", width=0.5).width == 0.5
 
 
 @pytest.mark.parametrize("profile", ["quick", "cpu", "paper"])

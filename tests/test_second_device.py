@@ -60,6 +60,50 @@ def test_what_a_gpu_allows_the_second_device_allows(second):
     assert torch.equal(drawn[0].cpu(), drawn[1])
 
 
+@pytest.mark.parametrize(
+    ("waits", "operation"),
+    [
+        ("boolean mask", lambda x, z: x[x > 0]),
+        ("boolean mask", lambda x, z: x[None, x > 0]),
+        ("boolean mask", lambda x, z: z.__setitem__(z > 0, 1)),
+        ("boolean mask", lambda x, z: z.index_put((z > 0,), x.sum())),
+        ("masked_select", lambda x, z: x.masked_select(x > 0)),
+        ("nonzero", lambda x, z: torch.where(x > 0)),
+        ("repeat_interleave", lambda x, z: x.repeat_interleave(x.long())),
+        ("bincount", lambda x, z: x.long().bincount()),
+        ("_unique2", lambda x, z: x.unique()),
+        ("unique_dim", lambda x, z: x.unique(dim=0)),
+        ("unique_consecutive", lambda x, z: x.unique_consecutive()),
+        ("equal", lambda x, z: torch.equal(x, z)),
+        ("allclose", lambda x, z: torch.allclose(x, z)),
+        ("_local_scalar_dense", lambda x, z: bool(x.sum() > 0)),
+        (None, lambda x, z: x[x.argsort()]),
+        (None, lambda x, z: z.__setitem__(x.argsort(), x)),
+        (None, lambda x, z: torch.where(x > 0, x, z)),
+        (None, lambda x, z: z.masked_fill_(z > 0, 1.0)),
+        (None, lambda x, z: x.repeat_interleave(2)),
+    ],
+)
+def test_the_second_device_counts_what_a_gpu_makes_the_cpu_wait_for(second, waits, operation):
+    x, z = (torch.arange(3.0).to(second) for _ in range(2))
+    second_device.operations.clear()
+    operation(x, z)
+    assert second_device.operations.keys() & second_device.WAITS == ({waits} if waits else set())
+
+
+def test_the_training_of_the_cifar10_judge_waits_as_often_for_many_steps_as_for_one(second, monkeypatch):
+    monkeypatch.setattr(devices, "choose", lambda _: second)
+    images = data.load("cifar10", "sample").train_images[:40]
+    counts = []
+    for batch in (40, 40, 10):  # the first one also fills the table of softenings
+        second_device.operations.clear()
+        supervised.fit(supervised.Settings(1, width=0.03, softened=0.5, batch=batch), images, torch.arange(40) % 10)
+        counts.append(dict(second_device.operations))
+    _, one, four = ({name: c.get(name, 0) for name in ("copy between devices", *second_device.WAITS)} for c in counts)
+    assert counts[2]["convolution_backward"] > counts[1]["convolution_backward"]
+    assert one == four
+
+
 class Runs:
     """Runs of notebooks in this process, on the small sample, on a device of choice."""
 

@@ -23,9 +23,9 @@ def plan(runs: list[grid.Run]) -> "pd.DataFrame":
     """What is done and what is left of a grid: one row for each run.
 
     Columns: run; state ("done", "epoch 3 of 20" from its checkpoint, or "to do"); minutes left, on one thread where no
-    accelerator is used; measured_on, the hardware that they were measured on; and megabytes. They come from stored and own
-    runs with the same data, width, batch and SCI, on a processor or on the accelerator that is here; megabytes from runs of
-    the same notebook. NaN where there are none.
+    accelerator is used; measured_on, the hardware that they were measured on; and megabytes. Minutes come from stored and own
+    runs with the same data, networks, batches and terms of the objective, on a processor or on the accelerator that is here;
+    megabytes from runs of the same notebook. NaN where there are none.
     """
     import pandas as pd
 
@@ -175,8 +175,12 @@ def threads() -> int:
 
 
 def _key(experiment: Experiment) -> tuple[object, ...]:
+    """What the time of an epoch depends on: runs of one key lend each other their pace."""
     e = experiment
-    return e.dataset, e.source, e.width, e.use_sci, e.classes, e.batch_size
+    networks = e.width, e.autoencoder_width or e.width, e.precision, e.ema_decay > 0
+    terms = e.use_elbo, e.use_cross_entropy, e.use_sci, e.averaged_pseudo_labels, e.mirrored_evaluation
+    images = e.classes, e.batch_size, e.labelled_batch_size, e.crop_share, e.elbo_share
+    return e.dataset, e.source, *networks, *terms, *images
 
 
 def _accelerator(experiment: Experiment) -> str:

@@ -1,5 +1,6 @@
 """Sweeps through Snakemake, on the sample, in a folder that looks like the repository."""
 
+import json
 import os
 import re
 import shlex
@@ -20,6 +21,8 @@ from snakemake.cli import parse_config
 
 from exon import devices
 from exon.errors import UserError
+from exon.experiment import Experiment
+from exon.files import write_text
 from exon.runs import grid, sweep
 
 GRID = """notebook: prior_design
@@ -101,6 +104,20 @@ def test_a_finished_sweep_does_nothing(uninterrupted):
     assert "0 of 2 runs left." in process.communicate()[0]
     assert process.returncode == 0
     assert record.stat().st_mtime_ns == before
+
+
+def test_a_run_without_its_notebook_is_done(uninterrupted, tmp_path):
+    folder = repository(tmp_path)
+    shutil.copytree(uninterrupted[0] / "results" / "own", folder / "results" / "own")
+    notebooks = list((folder / "results" / "own").rglob("run.ipynb"))
+    assert len(notebooks) == 2
+    for path in notebooks:
+        path.unlink()
+    assert "0 of 2 runs left." in start(folder, "grid.yaml", "--dry-run").communicate()[0]
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", "--config", "grid=grid.yaml"]
+    planned = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert planned.returncode == 0
+    assert "Nothing to be done" in planned.stdout + planned.stderr
 
 
 def test_a_run_that_ended_after_its_sweep_was_killed_is_kept(uninterrupted, tmp_path):
@@ -197,6 +214,40 @@ def test_no_minutes_are_quoted_for_a_device_that_was_never_measured(monkeypatch)
         sweep.summary(table, 1)
         == "1 of 1 runs left: cost unknown, since no such run was measured on this kind of device."
     )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"use_elbo": False},
+        {"use_sci": False},
+        {"use_cross_entropy": False},
+        {"width": 0.5},
+        {"autoencoder_width": 0.5},
+        {"batch_size": 64},
+        {"labelled_batch_size": 16},
+        {"crop_share": 0.5},
+        {"elbo_share": 0.5},
+        {"ema_decay": 0.9},
+        {"ema_decay": 0.9, "averaged_pseudo_labels": True},
+        {"mirrored_evaluation": True},
+        {"precision": "bfloat16"},
+    ],
+)
+def test_runs_of_another_pace_lend_none(tmp_path, monkeypatch, other):
+    """One stored run alone: its minutes are quoted for other seeds and weights, not for what changes the work of a step."""
+    same = {"dataset": "cifar10", "profile": "paper", "device": "cpu"}
+    stored = Experiment.create(**same, **({"ema_decay": 0.9} if "averaged_pseudo_labels" in other else {}))
+    content = json.loads((grid.load("beta")[0].folder / "run.json").read_text())
+    content.pop("sha256", None)
+    content["experiment"] = stored.model_dump(mode="json")
+    write_text(tmp_path / "results/paper/cifar10/stored/run.json", json.dumps(content))
+    monkeypatch.setattr(sweep, "from_root", lambda path: tmp_path / path)
+    runs = [
+        grid.Run("cifar10", "asked", {}, Experiment.create(**same, **settings), tmp_path)
+        for settings in ({**stored.model_dump(include={"ema_decay"}), "seed": 7, "beta": 0.1, "labels": 200}, other)
+    ]
+    assert sweep.plan(runs)["minutes"].isna().tolist() == [False, True]
 
 
 def test_a_choice_of_runs_survives_snakemake():
