@@ -3,10 +3,9 @@
 import copy
 import json
 import math
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext, suppress
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Beta
-from tqdm import tqdm
 
 from exon import data, devices, losses, metrics
 from exon.data import augment
@@ -26,6 +24,7 @@ from exon.model import EXoN, build_for
 from exon.optimization import averaging, make_optimizers, schedule, sees_crops
 from exon.runs import checkpoint, provenance
 from exon.runs.memory import advice_on_memory
+from exon.runs.screen import progress
 
 LABELLED_MIX, UNLABELLED_MIX = Beta(0.1, 0.1), Beta(2.0, 2.0)
 
@@ -259,26 +258,6 @@ def train_epoch(
             f"Training diverged in epoch {epoch + 1} ({json.dumps(means)}): give a smaller learning_rate or a larger beta."
         )
     return {"epoch": epoch + 1, "beta": beta, **now._asdict(), **means}
-
-
-def progress(items: Iterable[T], total: int, description: str) -> Iterator[T]:
-    """The items, with a bar on the terminal: the one named by $EXON_TERMINAL, else standard error if it is one.
-
-    The terminal may go away: then the items come without a bar.
-    """
-    file = None
-    if terminal := os.environ.get("EXON_TERMINAL"):
-        try:
-            file = open(terminal, "w")  # noqa: SIM115 (closing it may fail, and must not matter)
-        except OSError:
-            yield from items
-            return
-    try:
-        yield from tqdm(items, total=total, desc=description, leave=False, file=file, disable=None)
-    finally:
-        with suppress(OSError):
-            if file:
-                file.close()
 
 
 def evaluate(

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from exon import train
-from exon.runs import notebook
+from exon.runs import notebook, screen
 
 TOOL = Path(__file__).parents[2] / "tools" / "faults.py"
 SMALL = ("run", "small", "--profile", "smoke", "--set", "epochs=1", "--out", "results/smoke/small/x")
@@ -78,12 +77,12 @@ def test_a_terminal_that_goes_away_does_not_stop_a_run(faults, repository):
 def test_a_bar_whose_terminal_goes_away_is_missed_by_nobody(monkeypatch):
     terminal, end = pty.openpty()
     monkeypatch.setenv("EXON_TERMINAL", os.ttyname(end))
-    items = train.progress(range(1000), 1000, "items")
+    items = screen.progress(range(1000), 1000, "items")
     assert next(items) == 0
     os.close(terminal)
     os.close(end)
     assert list(items) == list(range(1, 1000))
-    assert list(train.progress(range(3), 3, "none is left")) == [0, 1, 2]
+    assert list(screen.progress(range(3), 3, "none is left")) == [0, 1, 2]
 
 
 def test_what_a_cell_says_on_standard_error_reaches_the_user_or_nobody(tmp_path, capsys):

@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from exon import data, devices, files, metrics, networks, train
+from exon import data, devices, files, metrics, networks
 from exon.data import augment
 from exon.errors import UserError
 from exon.evaluation.judge import soften, supervised
@@ -28,6 +28,7 @@ from exon.model import EXoN
 from exon.networks.layers import Classifier
 from exon.runs import provenance, record
 from exon.runs.memory import advice_on
+from exon.runs.screen import progress
 
 EPOCHS, BATCH, LEARNING_RATE = 8, 128, 3e-3
 """Of the MNIST judge."""
@@ -103,7 +104,7 @@ def fit(dataset: data.Dataset, epochs: int = EPOCHS, width: float = 1.0, seed: i
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * steps)
         for epoch in range(epochs):
             order = torch.randperm(len(images), device=device)[: steps * BATCH].split(BATCH)
-            for index in train.progress(order, steps, f"judge, epoch {epoch + 1}/{epochs}"):
+            for index in progress(order, steps, f"judge, epoch {epoch + 1}/{epochs}"):
                 x = augment.mnist(data.to_float(images[index]))
                 loss = F.cross_entropy(judge(x), labels[index])
                 optimizer.zero_grad()

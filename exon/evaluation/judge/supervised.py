@@ -17,13 +17,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from exon import data, devices, files, train
+from exon import data, devices, files
 from exon.data import augment
 from exon.errors import UserError
 from exon.evaluation.judge import soften
 from exon.evaluation.judge.airbench import Airbench
 from exon.experiment import derive_seed
 from exon.runs import checkpoint
+from exon.runs.screen import progress
 
 BATCH, RATE, MOMENTUM, DECAY, BIAS_FACTOR, SMOOTHING = 500, 11.5, 0.85, 0.0153, 64.0, 0.2
 """Rate and weight decay per 1,024 images of plain SGD; BIAS_FACTOR multiplies the rate of the biases of normalisation."""
@@ -140,7 +141,7 @@ def _epoch(
     steps = len(images) // batch
     total, losses = steps * settings.epochs, []
     order = torch.randperm(len(images), device=images.device)[: steps * batch].split(batch)
-    for step, index in enumerate(train.progress(order, steps, f"epoch {epoch + 1}/{settings.epochs}"), epoch * steps):
+    for step, index in enumerate(progress(order, steps, f"epoch {epoch + 1}/{settings.epochs}"), epoch * steps):
         for group in optimizer.param_groups:
             group["lr"] = group["rate"] * rate_factor(step / total)
         x = data.to_float(images[index])
