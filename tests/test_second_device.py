@@ -91,13 +91,14 @@ def test_the_second_device_counts_what_a_gpu_makes_the_cpu_wait_for(second, wait
     assert second_device.operations.keys() & second_device.WAITS == ({waits} if waits else set())
 
 
-def test_the_training_of_the_cifar10_judge_waits_as_often_for_many_steps_as_for_one(second, monkeypatch):
-    monkeypatch.setattr(devices, "choose", lambda _: second)
+def test_the_training_of_the_cifar10_judge_waits_as_often_for_many_steps_as_for_one(second):
     images = data.load("cifar10", "sample").train_images[:40]
     counts = []
     for batch in (40, 40, 10):  # the first one also fills the table of softenings
         second_device.operations.clear()
-        supervised.fit(supervised.Settings(1, width=0.03, softened=0.5, batch=batch), images, torch.arange(40) % 10)
+        supervised.fit(
+            supervised.Settings(1, width=0.03, softened=0.5, batch=batch), images, torch.arange(40) % 10, second
+        )
         counts.append(dict(second_device.operations))
     _, one, four = ({name: c.get(name, 0) for name in ("copy between devices", *second_device.WAITS)} for c in counts)
     assert counts[2]["convolution_backward"] > counts[1]["convolution_backward"]
