@@ -56,6 +56,11 @@ def decode_all(model: EXoN, z: Float[Tensor, "n d"], batch: int = 500) -> Float[
         return torch.cat([model.decode(chunk) for chunk in z.split(batch)])
 
 
+def of_own_component(values: Float[Tensor, "n k d"], labels: Int[Tensor, " n"]) -> Float[Tensor, "n d"]:
+    """values_{i, y_i}: what the encoder says of each image by the component of its true label, (N, K, d) -> (N, d)."""
+    return values[torch.arange(len(values)), labels.to(values.device)]
+
+
 def summarize(encoded: dict[str, Tensor], labels: Int[Tensor, " n"]) -> dict[str, float]:
     """test_error_pct (argmax of w); and, unless `encoded` is of the classifier alone, recon, kl_label, kl_latent and kl,
     their sum; means over the images, in nats.

@@ -281,7 +281,7 @@ def evaluate(
         summary = metrics.summarize(encoded, labels)
         row |= {f"{name}_{key.removeprefix('test_')}": value for key, value in summary.items()}
     if experiment.use_elbo:
-        own = encoded["mean"][torch.arange(len(labels)), labels.to(encoded["mean"].device)]
+        own = metrics.of_own_component(encoded["mean"], labels)
         distances, _ = metrics.component_spread(own, labels.to(own.device), model.prior)
         row |= {f"test_center_distance_{k}": distance for k, distance in enumerate(distances.tolist())}
     return row

@@ -214,3 +214,9 @@ def test_a_geometric_ratio_has_the_interval_of_its_logarithms(device):
     assert ratio == pytest.approx(4)
     half = stats.t.ppf(0.975, 2) * math.log(2) / math.sqrt(3)
     assert (low, high) == pytest.approx((4 * math.exp(-half), 4 * math.exp(half)))
+
+
+def test_each_image_has_the_component_of_its_label(device):
+    values = torch.arange(12.0).reshape(3, 2, 2).to(device)
+    own = metrics.of_own_component(values, torch.tensor([1, 0, 1]))
+    assert own.tolist() == [[2.0, 3.0], [4.0, 5.0], [10.0, 11.0]]

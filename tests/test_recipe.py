@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import TINY
+from tiny import TINY, stop_after_the_first_epoch
 
 from exon import data, losses, metrics, optimization, train
 from exon.data import augment
@@ -166,20 +166,11 @@ def test_an_experiment_builds_the_networks_it_describes(dataset):
     assert all(name.startswith("classifier.blocks") for name in differing)
 
 
-def test_a_run_of_the_recipe_goes_on_bit_for_bit_and_keeps_the_average(images, tmp_path, monkeypatch):
+def test_a_run_of_the_recipe_goes_on_bit_for_bit_and_keeps_the_average(images, tmp_path):
     experiment = Experiment.create(**SMALL, **SHORT, batch_size=40, labelled_batch_size=20)
     whole = train.fit(experiment, images)
-    evaluate, path = train.evaluate, tmp_path / "checkpoint.pt"
-
-    def killed(*arguments):
-        if path.exists():
-            raise KeyboardInterrupt
-        return evaluate(*arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(train, "evaluate", killed)
-        with pytest.raises(KeyboardInterrupt):
-            train.fit(experiment, images, path)
+    path = tmp_path / "checkpoint.pt"
+    stop_after_the_first_epoch(experiment, images, path)
     resumed = train.fit(experiment, images, path)
     assert all(map(torch.equal, whole.model.state_dict().values(), resumed.model.state_dict().values()))
     for a, b in zip(whole.history, resumed.history, strict=True):

@@ -6,7 +6,7 @@ import pytest
 import second_device
 import torch
 import torch.nn.functional as F
-from tiny import TINY
+from tiny import TINY, stop_after_the_first_epoch
 
 from exon import data, devices, losses, metrics, optimization, train
 from exon.data import augment
@@ -47,19 +47,9 @@ def test_a_run_leaves_pytorchs_random_state_alone(tiny, sample):
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one(fitted, tiny, sample, tmp_path, monkeypatch):
+def test_a_resumed_run_equals_an_uninterrupted_one(fitted, tiny, sample, tmp_path):
     path = tmp_path / "checkpoint.pt"
-    evaluate = train.evaluate
-
-    def killed(*arguments):
-        if path.exists():
-            raise KeyboardInterrupt
-        return evaluate(*arguments)
-
-    monkeypatch.setattr(train, "evaluate", killed)
-    with pytest.raises(KeyboardInterrupt):
-        train.fit(tiny, sample, path)
-    monkeypatch.setattr(train, "evaluate", evaluate)
+    stop_after_the_first_epoch(tiny, sample, path)
     torch.manual_seed(99)  # whatever happens in between
     assert same(fitted, train.fit(tiny, sample, path))
     assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]

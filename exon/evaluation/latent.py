@@ -26,8 +26,7 @@ def placement_error_pct(mean: Float[Tensor, "n k d"], labels: Int[Tensor, " n"],
         mean: (N, K, d), m_k(x) of every component.
         labels: (N,), y.
     """
-    own = mean[torch.arange(len(mean)), labels.to(mean.device)]
-    return metrics.center_error_pct(own, labels, prior)
+    return metrics.center_error_pct(metrics.of_own_component(mean, labels), labels, prior)
 
 
 def label_uncertainty_pct(log_weights: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> float:

@@ -49,9 +49,7 @@ def save(state: State, experiment: Experiment, path: Path) -> None:
         "origin": state.origin,
         **random_states(device),
     }
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    files.write_bytes(path, buffer.getbuffer())
+    write_archive(content, path)
 
 
 def restore(state: State, experiment: Experiment, path: Path) -> None:
@@ -119,6 +117,13 @@ def discard_foreign(experiment: Experiment, path: Path) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     return read_archive(path, lambda content: Experiment.model_validate_json(content["experiment"]))
+
+
+def write_archive(content: dict[str, Any], path: Path) -> None:
+    """Write what `read_archive` reads, all or nothing."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    files.write_bytes(path, buffer.getbuffer())
 
 
 def read_archive(path: Path, check: Callable[[dict[str, Any]], object]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tiny import stop_after_the_first_epoch
 
 from exon import data, train
 from exon.errors import UserError
@@ -17,20 +18,10 @@ NOW |= {name: "x" for name in provenance.WATCHED if name not in NOW}
 
 
 @pytest.fixture
-def stopped(tiny, sample, tmp_path, monkeypatch):
+def stopped(tiny, sample, tmp_path):
     """The tiny experiment, stopped after its first of two epochs."""
     path = tmp_path / "checkpoint.pt"
-    evaluate = train.evaluate
-
-    def stop(*arguments):
-        if path.exists():
-            raise KeyboardInterrupt
-        return evaluate(*arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(train, "evaluate", stop)
-        with pytest.raises(KeyboardInterrupt):
-            train.fit(tiny, sample, path)
+    stop_after_the_first_epoch(tiny, sample, path)
     return path
 
 

@@ -12,13 +12,9 @@ from exon.errors import UserError
 from exon.evaluation.primary import PRIMARY, TERMS, primary_effects
 from exon.evaluation.tables import CELLS, FACTORS, outcomes
 from exon.figures import forest, replication
+from exon_book.tables.ablation import OUTCOMES
 
-TITLES = {
-    "center_error_pct": "center error (%)",
-    "generation_error_pct": "generation error (%)",
-    "purity_pct": "purity (%)",
-    "test_error_pct": "test error (%)",
-}
+TITLES = {outcome: OUTCOMES[outcome][0] for outcome in PRIMARY}
 CHANCE = {"center_error_pct": 90.0, "generation_error_pct": 90.0, "purity_pct": 10.0, "test_error_pct": 90.0}
 """Of ten labels, each as frequent as the others."""
 

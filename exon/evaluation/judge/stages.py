@@ -60,8 +60,7 @@ def summarize(
         the real ones to the other half, kid_reconstructed, with their standard errors, kid_generated_se and kid_reconstructed_se.
     """
     real = data.to_float(test_images)
-    own = encoded["mean"][torch.arange(len(test_labels)), test_labels.to(encoded["mean"].device)]
-    decoded = metrics.decode_all(model, own)
+    decoded = metrics.decode_all(model, metrics.of_own_component(encoded["mean"], test_labels))
     sigma = matching_blur(real[:1000], (decoded[:1000].cpu() - real[:1000]).square().mean().item())
     seen = {
         "judge": judge.look(the_judge, real),

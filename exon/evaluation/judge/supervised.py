@@ -5,7 +5,6 @@ Jordan (2024), arXiv:2404.00498, and airbench/lib_airbench93.py: SGD with Nester
 by up to 2 pixels, and averaged weights (Lookahead) whose decay grows to the end. Ours is that images are softened too.
 """
 
-import io
 import math
 import time
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from exon import data, devices, files
+from exon import data, devices
 from exon.data import augment
 from exon.errors import UserError
 from exon.evaluation.judge import soften
@@ -174,9 +173,7 @@ def _save(state: State, settings: Settings, path: Path, device: torch.device) ->
         "origin": state.origin,
         **checkpoint.random_states(device),
     }
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    files.write_bytes(path, buffer.getbuffer())
+    checkpoint.write_archive(content, path)
 
 
 def _restore(state: State, settings: Settings, path: Path, device: torch.device) -> None:

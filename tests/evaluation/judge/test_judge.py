@@ -6,6 +6,7 @@ import json
 import pytest
 import second_device
 import torch
+from stopped_judge import stopped_in_the_last_epoch
 
 from exon import data, devices, files, networks
 from exon.errors import UserError
@@ -173,17 +174,8 @@ def test_too_little_memory_says_what_to_lower(cifar10, monkeypatch):
 
 
 def test_code_that_changed_in_the_middle_is_said_and_recorded(cifar10, monkeypatch, capsys):
-    epoch = supervised._epoch
-
-    def stop_in_the_last(state, settings, number, *rest):
-        if number == 1:
-            raise KeyboardInterrupt
-        return epoch(state, settings, number, *rest)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(supervised, "_epoch", stop_in_the_last)
-        with pytest.raises(KeyboardInterrupt):
-            judge.make(cifar10, width=0.05)
+    with stopped_in_the_last_epoch():
+        judge.make(cifar10, width=0.05)
     monkeypatch.setattr(provenance, "_code_sha256", lambda: "another")
     (note,) = judge.make(cifar10, width=0.05)["provenance"]["resumed"]
     assert note["code_sha256"] == "another"

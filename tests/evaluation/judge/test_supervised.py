@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from stopped_judge import stopped_in_the_last_epoch
 
 from exon import data
 from exon.errors import UserError
@@ -108,20 +109,11 @@ def test_it_learns_from_the_sample(cifar10):
     assert judge.error_pct(state.network, soften.apply(x, soften.blur(1.0)), y) < 80
 
 
-def test_it_goes_on_from_its_checkpoint_to_the_same_bits(cifar10, tmp_path, monkeypatch):
+def test_it_goes_on_from_its_checkpoint_to_the_same_bits(cifar10, tmp_path):
     whole = supervised.fit(SMALL, *few(cifar10), CPU).network.state_dict()
-    epoch = supervised._epoch
-
-    def stop_in_the_last(state, settings, number, *rest):
-        if number == settings.epochs - 1:
-            raise KeyboardInterrupt
-        return epoch(state, settings, number, *rest)
-
     path = tmp_path / "checkpoint.pt"
-    with monkeypatch.context() as patch:
-        patch.setattr(supervised, "_epoch", stop_in_the_last)
-        with pytest.raises(KeyboardInterrupt):
-            supervised.fit(SMALL, *few(cifar10), CPU, checkpoint_path=path)
+    with stopped_in_the_last_epoch():
+        supervised.fit(SMALL, *few(cifar10), CPU, checkpoint_path=path)
     state = supervised.fit(SMALL, *few(cifar10), CPU, checkpoint_path=path)
     assert [row["epoch"] for row in state.history] == [1, 2, 3]
     assert all(map(torch.equal, state.network.state_dict().values(), whole.values()))
