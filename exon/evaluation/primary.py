@@ -39,6 +39,11 @@ def simultaneous(level: float = 0.95) -> float:
     return 1 - (1 - level) / FAMILY
 
 
+def level_of(outcome: str) -> float:
+    """The level of an outcome's intervals where one stands alone: `simultaneous` of a primary outcome, 0.95 of any other."""
+    return simultaneous() if outcome in PRIMARY else 0.95
+
+
 def primary_effects(table: pd.DataFrame) -> pd.DataFrame:
     """Every effect on every primary outcome.
 

@@ -3,7 +3,7 @@
 import io
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
-from torch import nn
+from torch import Tensor
 
 from exon import files
 from exon.errors import UserError
@@ -163,15 +163,9 @@ def other_data(content: dict[str, Any], data: dict[str, str] | None) -> str | No
     return None
 
 
-def save_weights(network: nn.Module, path: Path, metadata: dict[str, str] | None = None) -> None:
-    """Write a network's weights as safetensors, all or nothing."""
-    files.write_bytes(path, weights(network, metadata))
-
-
-def weights(network: nn.Module, metadata: dict[str, str] | None = None) -> bytes:
-    """A network's weights as the content of a safetensors file."""
-    tensors = {name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}
-    return safetensors.torch.save(tensors, metadata)
+def weights(state: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> bytes:
+    """The weights of a network, its state_dict, as the content of a safetensors file."""
+    return safetensors.torch.save({name: tensor.contiguous().cpu() for name, tensor in state.items()}, metadata)
 
 
 def load_weights(experiment: Experiment, path: Path) -> EXoN:

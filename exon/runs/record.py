@@ -81,7 +81,9 @@ def save(
         "split.json": (json.dumps(indices) + "\n").encode(),
     }
     if keep_weights:
-        contents["model.safetensors"] = checkpoint.weights(fitted.model, {"experiment": experiment.model_dump_json()})
+        contents["model.safetensors"] = checkpoint.weights(
+            fitted.model.state_dict(), {"experiment": experiment.model_dump_json()}
+        )
     if arrays:
         contents["arrays.safetensors"] = safetensors.torch.save(
             {name: tensor.contiguous().cpu() for name, tensor in arrays.items()}

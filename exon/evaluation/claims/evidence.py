@@ -8,7 +8,7 @@ import pandas as pd
 from exon.errors import UserError
 from exon.evaluation import baselines, reference
 from exon.evaluation.effects import effects
-from exon.evaluation.primary import PRIMARY, TERMS, simultaneous
+from exon.evaluation.primary import TERMS, level_of
 from exon.evaluation.tables import CELLS, FACTORS, along, metrics_of, outcomes
 from exon.runs import record
 
@@ -45,10 +45,13 @@ def effects_of(outcome: str, *terms: str) -> Evidence:
 
     Those on a primary outcome hold together with all primary ones, each other holds by itself.
     """
-    level = simultaneous() if outcome in PRIMARY else 0.95
 
     def evidence(runs: list[Path]) -> pd.Series:
-        fit = effects(outcomes(runs), *FACTORS, outcome, level).rename(TERMS).loc[list(terms), ["low", "high"]]
+        fit = (
+            effects(outcomes(runs), *FACTORS, outcome, level_of(outcome))
+            .rename(TERMS)
+            .loc[list(terms), ["low", "high"]]
+        )
         if fit.isna().any(axis=None):
             raise UserError("a cell with a single run has no interval")
         return pd.concat({term: fit.T[term] for term in terms})

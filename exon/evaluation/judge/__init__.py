@@ -26,7 +26,7 @@ from exon.evaluation.judge.airbench import Airbench
 from exon.experiment import Experiment, derive_seed
 from exon.model import EXoN
 from exon.networks.layers import Classifier
-from exon.runs import provenance, record
+from exon.runs import checkpoint, provenance, record
 from exon.runs.memory import advice_on
 from exon.runs.screen import progress
 
@@ -145,9 +145,7 @@ def save(judge: nn.Module, content: dict[str, Any], path: Path) -> None:
 
     The CIFAR-10 judge's are written in half precision.
     """
-    weights = _halved(judge) if isinstance(judge, Airbench) else judge.state_dict()
-    tensors = {name: value.contiguous().cpu() for name, value in weights.items()}
-    written = safetensors.torch.save(tensors)
+    written = checkpoint.weights(_halved(judge) if isinstance(judge, Airbench) else judge.state_dict())
     content = content | {"weights_sha256": hashlib.sha256(written).hexdigest()}
     files.write_bytes(path / "model.safetensors", written)
     files.write_text(path / "judge.json", json.dumps(content, indent=1) + "\n")

@@ -4,6 +4,8 @@ A classifier is trained on generated images and the labels they were drawn for, 
 reconstructions instead it says what the decoder could give at best, and on as many real images what the classifier could.
 """
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -32,7 +34,7 @@ def accuracy_score_pct(
         seed: of the classifier.
         device: to train it on.
     """
-    settings = supervised.Settings(**{**vars(SETTINGS), "seed": seed})
+    settings = replace(SETTINGS, seed=seed)
     network = supervised.fit(settings, data.to_bytes(images), labels, device).network
     return 100 - judge.error_pct(network, data.to_float(dataset.test_images), dataset.test_labels)
 

@@ -8,7 +8,7 @@ from docutils import nodes
 
 from exon.errors import UserError
 from exon.evaluation.effects import effects
-from exon.evaluation.primary import FAMILY, PRIMARY, TERMS, simultaneous
+from exon.evaluation.primary import FAMILY, PRIMARY, TERMS, level_of
 from exon.evaluation.tables import CELLS, FACTORS, outcomes
 from exon_book.lookup import anchor, runs_of, traced
 from exon_book.reading import GridDirective, RecordRole
@@ -78,8 +78,7 @@ class EffectRole(RecordRole):
     def node(self) -> nodes.Node:
         names, metric, term = self.text.split("::")
         runs = runs_of(self.env, names)
-        level = simultaneous() if metric in PRIMARY else 0.95
-        fit = effects(outcomes(runs), *FACTORS, metric, level).rename(TERMS).T[term]
+        fit = effects(outcomes(runs), *FACTORS, metric, level_of(metric)).rename(TERMS).T[term]
         correction = f" that holds together with the other {FAMILY - 1} primary ones" * (metric in PRIMARY)
         source = f"effect of {term} on {metric}, 95 % interval{correction}, over {', '.join(run.name for run in runs)}"
         return traced(self.env, _interval(fit, OUTCOMES[metric][1]), source, anchor(runs[0]))
