@@ -80,7 +80,7 @@ def test_a_damaged_checkpoint_is_named(tiny, sample, tmp_path, content):
 
 
 def test_weights_of_a_finished_run_are_loaded_back(fitted, tiny, tmp_path):
-    (tmp_path / "model.safetensors").write_bytes(checkpoint.weights(fitted.model.state_dict()))
+    (tmp_path / "model.safetensors").write_bytes(checkpoint.as_safetensors(fitted.model.state_dict()))
     loaded = checkpoint.load_weights(tiny, tmp_path / "model.safetensors")
     assert all(map(torch.equal, weights(fitted).values(), loaded.state_dict().values()))
     assert not loaded.training

@@ -163,9 +163,9 @@ def other_data(content: dict[str, Any], data: dict[str, str] | None) -> str | No
     return None
 
 
-def weights(state: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> bytes:
-    """The weights of a network, its state_dict, as the content of a safetensors file."""
-    return safetensors.torch.save({name: tensor.contiguous().cpu() for name, tensor in state.items()}, metadata)
+def as_safetensors(tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> bytes:
+    """Tensors by name, as a network's weights are, as the content of a safetensors file."""
+    return safetensors.torch.save({name: tensor.contiguous().cpu() for name, tensor in tensors.items()}, metadata)
 
 
 def load_weights(experiment: Experiment, path: Path) -> EXoN:

@@ -70,7 +70,6 @@ def save(
         of the judge, if there is a metric of `exon.runs.judged`), and the SHA-256 of all these.
     """
     import pandas as pd
-    import safetensors.torch
 
     from exon.evaluation import judge
     from exon.runs import checkpoint, judged
@@ -81,13 +80,11 @@ def save(
         "split.json": (json.dumps(indices) + "\n").encode(),
     }
     if keep_weights:
-        contents["model.safetensors"] = checkpoint.weights(
+        contents["model.safetensors"] = checkpoint.as_safetensors(
             fitted.model.state_dict(), {"experiment": experiment.model_dump_json()}
         )
     if arrays:
-        contents["arrays.safetensors"] = safetensors.torch.save(
-            {name: tensor.contiguous().cpu() for name, tensor in arrays.items()}
-        )
+        contents["arrays.safetensors"] = checkpoint.as_safetensors(arrays)
     origin = _provenance(dataset, fitted)
     if judged.METRICS & metrics.keys():
         origin["judge"] = judge.identity(experiment.dataset)

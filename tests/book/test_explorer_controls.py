@@ -44,7 +44,7 @@ def make_up(run, root, weights=True):
     safetensors.torch.save_file(arrays, folder / "arrays.safetensors")
     if weights:
         network = model.build("mnist", experiment.build_prior(), experiment.width, generator)
-        (folder / "model.safetensors").write_bytes(checkpoint.weights(network.state_dict()))
+        (folder / "model.safetensors").write_bytes(checkpoint.as_safetensors(network.state_dict()))
 
 
 @pytest.fixture(scope="module")

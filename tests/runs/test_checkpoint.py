@@ -96,6 +96,6 @@ def test_weights_of_another_experiment_are_refused(tiny, tmp_path):
     model = build(tiny.dataset, tiny.build_prior(), tiny.width)
     other = Experiment.create(**tiny.model_dump() | {"beta": 2.0})
     path = tmp_path / "model.safetensors"
-    path.write_bytes(checkpoint.weights(model.state_dict(), {"experiment": other.model_dump_json()}))
+    path.write_bytes(checkpoint.as_safetensors(model.state_dict(), {"experiment": other.model_dump_json()}))
     with pytest.raises(UserError, match=r"weights of another experiment \(beta = 2\.0, here 1\.0\)"):
         checkpoint.load_weights(tiny, path)

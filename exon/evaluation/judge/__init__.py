@@ -145,7 +145,7 @@ def save(judge: nn.Module, content: dict[str, Any], path: Path) -> None:
 
     The CIFAR-10 judge's are written in half precision.
     """
-    written = checkpoint.weights(_halved(judge) if isinstance(judge, Airbench) else judge.state_dict())
+    written = checkpoint.as_safetensors(_halved(judge) if isinstance(judge, Airbench) else judge.state_dict())
     content = content | {"weights_sha256": hashlib.sha256(written).hexdigest()}
     files.write_bytes(path / "model.safetensors", written)
     files.write_text(path / "judge.json", json.dumps(content, indent=1) + "\n")
