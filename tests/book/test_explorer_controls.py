@@ -241,8 +241,16 @@ def test_the_activated_dimensions_follow_the_threshold(start):
 
 
 def test_the_image_follows_the_threshold_with_the_same_noise(start):
-    page = start("explore-cifar10.html")
-    for side, grows in (("inside", False), ("outside", True)):
+    page = start("explore-cifar10.html#class=cat")
+    v_nat = record.arrays(CIFAR10_RUN)["v_nat"][3]
+    page.evaluate("""() => {
+        const { decodeImage } = exonNetworks;
+        window.codes = [];
+        exonNetworks.decodeImage = (decoder, z) => { window.codes.push([...z]); return decodeImage(decoder, z); };
+    }""")
+    for side in ("inside", "outside"):
+        page.evaluate("() => { window.codes.length = 0; }")
+        page.click("[data-part=next]")
         changes = []
         for delta in ("0.25", "2", "0.25"):
             page.locator("[data-part=threshold]").fill(delta)
@@ -250,7 +258,12 @@ def test_the_image_follows_the_threshold_with_the_same_noise(start):
                 page.click(f"[data-part={side}]")
             changes.append(change(page))
         assert changes[0] == changes[2] > 0
-        assert (changes[1] > changes[0]) == grows
+        code, low, high, again = torch.tensor(page.evaluate("window.codes"), dtype=torch.float64)
+        noise = torch.where(low == code, high, low) - code
+        for delta, z in ((0.25, low), (2, high), (0.25, again)):
+            moved = (v_nat > delta) == (side == "inside")
+            assert bool(noise[moved].all())
+            torch.testing.assert_close(z, torch.where(moved, code + noise, code))
     page.locator("[data-part=threshold]").fill("2")
     assert re.search(r"noise on 199 dimensions outside", page.inner_text("[data-part=status]"))
 
