@@ -78,6 +78,9 @@ def test_equations_are_rendered(visit, home):
     assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
     assert "$$" not in page.inner_text("article")
     assert page.evaluate(FONTS) > 0
+    page.set_viewport_size({"width": 390, "height": 900})
+    wide = "all => all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.innerText)"
+    assert page.eval_on_selector_all("mjx-container[display]", wide) == []
     check_loaded(page)
     assert errors == []
     assert outside == []

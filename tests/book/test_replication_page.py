@@ -57,7 +57,7 @@ def test_without_a_replication_the_page_says_how_to_make_one(small_book):
 
 def test_a_part_that_is_not_there_is_a_warning(small_book):
     _, warnings = small_book("```{replication} nothing\n```")
-    assert "give runs, claims, effects, outcomes" in warnings
+    assert "give runs, claims, effects, effects-table, outcomes, outcomes-table" in warnings
 
 
 def test_a_replication_is_shown_in_sentences_tables_and_figures(small_book, tmp_path, found):
@@ -71,10 +71,8 @@ def test_a_replication_is_shown_in_sentences_tables_and_figures(small_book, tmp_
     heads, rows = claims
     assert heads == ["claim", "stored runs", "seeds 31, 32, 33"]
     assert [row[0] for row in rows] == [row["sentence"] for row in found.claims]
-    assert [[cell.partition(" (")[0] for cell in row[1:]] for row in rows] == [
-        ["holds", "does not hold"],
-        ["holds", "holds"],
-    ]
+    number = found.claims[0]["new_numbers"]
+    assert [row[1:] for row in rows] == [["holds", f"does not hold ({number})"], ["holds", "holds"]]
 
     heads, rows = effects
     assert heads == ["outcome", "effect of", "stored", "seeds 31, 32, 33", "away from zero", "as predicted"]
@@ -149,7 +147,8 @@ def test_cells_without_values_are_dashes_and_left_out(small_book, found):
 
 
 def test_a_grid_without_effects_has_none(small_book, found):
-    html, warnings = small_book("```{replication} effects\n```", files={EXAMPLE: text(replace(found, effects=[]))})
+    page = "```{replication} effects\n```\n\n```{replication} effects-table\n```"
+    html, warnings = small_book(page, files={EXAMPLE: text(replace(found, effects=[]))})
     assert not BeautifulSoup(html, "html.parser").select("article img, article table")
     assert warnings == ""
 

@@ -123,7 +123,7 @@ def test_settings_that_are_mixed_up_are_named(setting, levels):
 
 def test_the_example_of_the_page_is_true(tmp_path, monkeypatch):
     """Its grid has as many runs as it says, and its code finds the effects that are put into their records."""
-    page = Path("book/reproduce.md").read_text()
+    page = Path("book/sweeps.md").read_text()
     example = page.partition("and a new factor")[2]
     (tmp_path / "my_ablation.yaml").write_text(re.search(r"```yaml\n(.*?)```", example, re.DOTALL)[1])
     runs = grid.load(tmp_path / "my_ablation.yaml", root=tmp_path / "results" / "own")

@@ -94,7 +94,7 @@ def claims(page: Replication, grid: str, found: dict[str, Comparison]) -> list[n
 
 
 def effects(page: Replication, grid: str, found: dict[str, Comparison]) -> list[nodes.Node]:
-    """The ablation's effects on its primary outcomes side by side, as a figure and in numbers."""
+    """The ablation's effects on its primary outcomes side by side."""
     shown: list[nodes.Node] = []
     series = _series(found, "effects", ("effect", "low", "high"))
     if series.empty:
@@ -107,6 +107,12 @@ def effects(page: Replication, grid: str, found: dict[str, Comparison]) -> list[
         with plt.rc_context(cast(Any, plots.STYLE)):
             drawn = forest.forest(panels, TERMS, chosen)
             shown.append(page.figure(f"replication-{grid}-effects-{len(shown)}", drawn, alt))
+    return shown
+
+
+def effects_table(page: Replication, grid: str, found: dict[str, Comparison]) -> list[nodes.Node]:
+    """The same effects in numbers."""
+    shown: list[nodes.Node] = []
     for whose, comparison in found.items():
         rows = [
             [
@@ -120,12 +126,12 @@ def effects(page: Replication, grid: str, found: dict[str, Comparison]) -> list[
             if row["outcome"] in PRIMARY
         ]
         heads = ("outcome", "effect of", "stored", _named(whose, comparison), "away from zero", "as predicted")
-        shown.append(table(heads, rows))
+        shown += [table(heads, rows)] if rows else []
     return shown
 
 
 def outcomes(page: Replication, grid: str, found: dict[str, Comparison]) -> list[nodes.Node]:
-    """The headline outcomes of each cell, as a figure and in numbers."""
+    """The headline outcomes of each cell."""
     values = pd.concat(
         pd.DataFrame(comparison.values).replace({"series": {"new": _named(whose, comparison)}})
         for whose, comparison in found.items()
@@ -134,7 +140,12 @@ def outcomes(page: Replication, grid: str, found: dict[str, Comparison]) -> list
     panels = _panels(values["metric"])
     alt = f"{', '.join(panels.values())} of every run in each cell, with the means' intervals, {_all(values)}."
     with plt.rc_context(cast(Any, plots.STYLE)):
-        shown: list[nodes.Node] = [page.figure(f"replication-{grid}-outcomes", figures.outcomes(panels, values), alt)]
+        return [page.figure(f"replication-{grid}-outcomes", figures.outcomes(panels, values), alt)]
+
+
+def outcomes_table(page: Replication, grid: str, found: dict[str, Comparison]) -> list[nodes.Node]:
+    """The same outcomes in numbers."""
+    shown: list[nodes.Node] = []
     for whose, comparison in found.items():
         rows = [
             [
@@ -152,7 +163,14 @@ def outcomes(page: Replication, grid: str, found: dict[str, Comparison]) -> list
     return shown
 
 
-PARTS = {"runs": runs, "claims": claims, "effects": effects, "outcomes": outcomes}
+PARTS = {
+    "runs": runs,
+    "claims": claims,
+    "effects": effects,
+    "effects-table": effects_table,
+    "outcomes": outcomes,
+    "outcomes-table": outcomes_table,
+}
 
 
 def _named(whose: str, comparison: Comparison) -> str:
@@ -193,7 +211,10 @@ def _all(rows: pd.DataFrame) -> str:
 
 
 def _verdict(row: dict[str, Any], series: str) -> str:
-    return f"{row[series]} ({row[f'{series}_numbers']})" if row else "–"
+    """The deciding numbers stand beside what surprises: a claim that does not hold."""
+    if not row:
+        return "–"
+    return "holds" if row[series] == "holds" else f"{row[series]} ({row[f'{series}_numbers']})"
 
 
 def _mean(row: dict[str, Any], series: str) -> str:

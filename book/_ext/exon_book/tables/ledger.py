@@ -17,18 +17,19 @@ from exon_book.tables.trials import authors_error_at, steps_of
 
 FORMS = {"test_error_pct": ".2f", "kl": ".3f", "negative_ssim": ".3f", "cardinality_automobile": ".1f"}
 PAPER = "paper"
-HEADS_CIFAR10 = ("β", "here", "seeds", "authors, same step", "authors, epoch 600", "runs", "difference")
+HEADS_CIFAR10 = ("β", "here", "n", "authors, epoch 600", "n", "gap", "authors, same step")
 HEADS = (
     "β",
-    "n",
     "here",
-    "one more run, 95 %",
     "authors, same epoch",
     "gap",
     "inside",
+    "one more run, 95 %",
+    "n",
     "here, {} epochs",
     "authors, epoch 100",
 )
+"""In this order a phone shows the finding, and the rest scrolls."""
 SEEDS = 3  # from so many on a beta has an interval of its own
 
 
@@ -92,12 +93,12 @@ def ledger(metrics: pd.DataFrame, metric: str, epochs: int, long: pd.DataFrame) 
         rows.append(
             [
                 f"{beta:g}",
-                str(count),
                 with_spread(mean, sd, form),
-                interval,
                 number(early.get(beta), form),
                 number(mean - early[beta] if beta in early else None, "+" + form),
                 inside,
+                interval,
+                str(count),
                 number(longer.get(beta), form),
                 number(late.get(beta), form),
             ]
@@ -120,10 +121,10 @@ def cifar10_ledger(metrics: pd.DataFrame, metric: str, steps: int) -> list[list[
                 f"{beta:g}",
                 with_spread(mean, sd, form),
                 str(count),
-                number(authors_error_at(beta, steps) if in_curves else None, form),
                 with_spread(theirs["value"], theirs["sd"], form),
                 number(theirs["n"], ".0f"),
                 number(mean - theirs["value"], "+" + form),
+                number(authors_error_at(beta, steps) if in_curves else None, form),
             ]
         )
     return rows
