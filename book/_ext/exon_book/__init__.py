@@ -15,6 +15,7 @@
 {effects} ablation/v2_*                                    simple effects and interaction on every outcome
 {effect}`ablation/v2_*::purity_pct::interaction`             one of them: "+24.7 [+17.4, +31.9]"
 {controls} beta/beta-5_* controls                          the full model on MNIST beside its controls
+{first-epochs} first_epochs                                KL and components away from their centers, over the seeds
 {trials} cifar10_setting                                   the settings tried for small CIFAR-10 runs, by validation error
 {runs} mnist                                               all runs of a notebook, with links to their records
 {replication} claims                                       what runs with new seeds found, beside the stored ones
@@ -48,6 +49,7 @@ from exon_book.source import Source
 from exon_book.tables.ablation import Cells, EffectRole, Effects
 from exon_book.tables.arithmetic import Bits, Operations
 from exon_book.tables.controls import Controls
+from exon_book.tables.first_epochs import FirstEpochs
 from exon_book.tables.ledger import Ledger
 from exon_book.tables.methods import Methods, Speed
 from exon_book.tables.records import Judges, Runs, copy_records
@@ -83,6 +85,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("cells", Cells)
     app.add_directive("effects", Effects)
     app.add_directive("controls", Controls)
+    app.add_directive("first-epochs", FirstEpochs)
     app.add_directive("trials", Trials)
     app.add_directive("bits", Bits)
     app.add_directive("operations", Operations)

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from exon import data, explain
 from exon.errors import UserError
-from exon.evaluation import baselines, reference
+from exon.evaluation import baselines, first_epochs, reference
 from exon.evaluation.tables import CELLS, along, metrics_of
 from exon.figures import compare, plots
+from exon.figures.first_epochs import first_epochs as first_epochs_figure
 from exon.prior import GaussianMixturePrior
 from exon.runs import checkpoint, record
 from exon_book import ablation
@@ -145,6 +146,12 @@ def mnist_v_nat(runs: list[Path]) -> Figure:
     return compare.heat(pd.DataFrame(table).round(1).abs().rename_axis("digit"), "V-nat (nats)")
 
 
+def mnist_first_epochs(runs: list[Path]) -> Figure:
+    kl = first_epochs.kl_by_epoch(runs)
+    authors = {beta: first_epochs.authors_kl(beta) for beta in kl["beta"].unique().tolist()}
+    return first_epochs_figure(kl, authors, first_epochs.distances(runs), first_epochs.HALF_WAY)
+
+
 def _by_distance(runs: list[Path]) -> dict[float, Path]:
     distances = [(record.experiment_of(run).distance, run) for run in runs]
     return dict(sorted((distance, run) for distance, run in distances if distance is not None))
@@ -212,6 +219,7 @@ def cifar10_ratio(runs: list[Path]) -> Figure:
 
 
 BETA, CIFAR10 = "beta beta_seeds", "cifar10/beta-*"
+FIRST = "first_epochs beta/beta-0.1_* beta/beta-0.25_* beta/beta-1_* beta_seeds/beta-0.1_* beta_seeds/beta-0.25_*"
 CELLS_OF_ALL = "ablation ablation_seeds/v?_*"
 FIGURES = {
     "mnist-planes": Plotted(BETA, mnist_planes, one_for_each(SHOWN)),
@@ -219,6 +227,7 @@ FIGURES = {
     "mnist-curves": Plotted(BETA, mnist_curves, at(SHOWN)),
     "mnist-table": Plotted(BETA, mnist_table),
     "mnist-explained": Plotted(BETA, explained(MNIST_EXPLAINED, "mnist")),
+    "mnist-first-epochs": Plotted(FIRST, mnist_first_epochs),
     "mnist-v-nat": Plotted(BETA, mnist_v_nat, at(SHOWN)),
     "design-latent": Plotted("prior_design", design_latent),
     "design-paths": Plotted("prior_design", design_paths),
