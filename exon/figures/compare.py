@@ -25,7 +25,13 @@ TERMS = {
     "test_kl_latent": "KL of z given the label",
 }
 
-SERIES = {"placement_error_pct": "placement", "label_uncertainty_pct": "label"}  # of a panel with several metrics
+SERIES = {
+    "placement_error_pct": "placement",
+    "label_uncertainty_pct": "label",
+    "v_nat_label": "label dimensions",
+    "v_nat_other": "the others",
+}
+"""The metrics of panels with several."""
 
 LOGARITHMIC = {
     "beta": r"$\beta$",
@@ -237,6 +243,16 @@ def heat(table: pd.DataFrame, label: str, form: str = ".1f") -> Figure:
     axis.set(xlabel="")
     axis.tick_params(length=0)
     axis.tick_params(axis="y", rotation=0)
+    return figure
+
+
+def bands(values: Tensor, names: Sequence[str], label: str) -> Figure:
+    """A band for each name, coloured by its values: (K, d), none below zero."""
+    figure, axis = plt.subplots(figsize=(7, 0.6 + 0.22 * len(names)), layout="constrained")
+    image = axis.imshow(values, cmap="viridis", vmin=0, aspect="auto", interpolation="none")
+    axis.set(yticks=range(len(names)), yticklabels=names, xlabel="dimension")
+    axis.tick_params(axis="y", length=0)
+    figure.colorbar(image, label=label)
     return figure
 
 

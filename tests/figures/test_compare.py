@@ -184,6 +184,16 @@ def test_a_heat_map_shows_its_numbers():
     assert [label.get_text() for label in axis.get_xticklabels()] == ["a", "b"]
 
 
+def test_bands_lie_in_the_order_of_their_names_from_zero_on():
+    values = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    axis = compare.bands(values, ["cat", "dog"], "V-nat").axes[0]
+    (image,) = axis.get_images()
+    assert image.get_array().tolist() == values.tolist()
+    assert image.get_clim() == (0, 6)
+    assert image.origin == "upper"
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["cat", "dog"]
+
+
 def test_codes_stand_beside_their_decoded_plane():
     p = prior.circle()
     images = -torch.ones(4, 1, 2, 2)

@@ -125,13 +125,9 @@ MNIST_EXPLAINED = {
 }
 CIFAR10_EXPLAINED = {
     "cardinality_mean": "cardinality",
-    "v_nat_label": "V-nat, label dimensions (nats)",
-    "v_nat_other": "V-nat, the others (nats)",
-    "v_nat_correlation": "correlation of V-nat",
+    "v_nat_label v_nat_other": "V-nat (nats)",
     "purity_pct": "purity (%)",
     "center_error_pct": "center error (%)",
-    "generation_error_pct": "generation error (%)",
-    "judge_score": "judge score",
 }
 
 
@@ -211,6 +207,11 @@ def cifar10_table(runs: list[Path]) -> Figure:
     return compare.against(panels, metrics_of(runs), {"authors, epoch 600": reference.paper("cifar10")})
 
 
+def cifar10_v_nat(runs: list[Path]) -> Figure:
+    (run,) = runs
+    return compare.bands(record.arrays(run)["v_nat"], data.CIFAR10_CLASSES, "V-nat (nats)")
+
+
 def cifar10_ratio(runs: list[Path]) -> Figure:
     names = {"change_ratio": "value", "change_ratio_low": "low", "change_ratio_high": "high"}
     table = metrics_of(runs).replace({"metric": names})
@@ -237,6 +238,7 @@ FIGURES = {
     "ablation-effects": Plotted(CELLS_OF_ALL, ablation.effects),
     "ablation-every-run": Plotted(CELLS_OF_ALL, ablation.every_run),
     "cifar10-curves": Plotted("cifar10/beta-0.05_*", lambda runs: compare.step_curves(*curves(runs))),
+    "cifar10-v-nat": Plotted("cifar10/beta-0.05_*", cifar10_v_nat),
     "cifar10-table": Plotted(CIFAR10, cifar10_table),
     "cifar10-explained": Plotted(CIFAR10, explained(CIFAR10_EXPLAINED, "cifar10")),
     "cifar10-ratio": Plotted(CIFAR10, cifar10_ratio),
