@@ -1,10 +1,13 @@
-"""The settings of an experiment that trains in a second, on a tenth of the sample, and a training that is stopped in between."""
+"""An experiment that trains in a second on a tenth of the sample, one step of it, and a training stopped in between."""
 
+import copy
 from unittest import mock
 
 import pytest
+import torch
+import torch.nn.functional as F
 
-from exon import train
+from exon import data, optimization, train
 
 TINY = {"profile": "smoke", "epochs": 2, "width": 0.25, "labels": 20, "validation": 100}
 
@@ -20,3 +23,23 @@ def stop_after_the_first_epoch(experiment, dataset, path):
 
     with mock.patch.object(train, "evaluate", stop), pytest.raises(KeyboardInterrupt):
         train.fit(experiment, dataset, path)
+
+
+def without_time(history):
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in history]
+
+
+def one_step(experiment, sample):
+    """A model before and after one step, and the step's terms."""
+    chosen = data.split(sample.train_labels, 20, 100, 1)
+    images = train.TrainingImages(
+        sample.train_images[chosen.labelled],
+        F.one_hot(sample.train_labels[chosen.labelled], 10).float(),
+        sample.train_images,
+    )
+    model = train.build_for(experiment)
+    optimizers = optimization.make_optimizers(experiment, model)
+    before = copy.deepcopy(model)
+    torch.manual_seed(0)
+    terms = train.make_step(experiment, model, optimizers, images)(torch.arange(16), torch.arange(48), 1.0, 100.0)
+    return before, model, terms
