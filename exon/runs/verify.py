@@ -40,8 +40,8 @@ LEVEL = 0.95
 
 HEADS = ("metric", "stored", "here", f"{100 * LEVEL:g} % interval", "")
 NUMERICAL = ("torch", "torchvision", "numpy", "scipy")
-SAME, WITHIN, OUTSIDE, UNKNOWN, MISSING, DIFFERS = (
-    *("same bits", "within", "outside", "no spread known", "not measured", "differs"),
+SAME, WITHIN, OUTSIDE, UNKNOWN, ALIKE, MISSING, DIFFERS = (
+    *("same bits", "within", "outside", "no spread known", "stored seeds are equal", "not measured", "differs"),
 )
 FAILED = (OUTSIDE, MISSING, DIFFERS)
 
@@ -216,7 +216,7 @@ def _line(metric: str, old: float, new: float | None, own: Seeds, neighbours: di
     if new is None or new == old:
         status = MISSING if new is None else SAME
     elif interval is None:
-        status = UNKNOWN
+        status = ALIKE if spread else UNKNOWN
     else:
         status = WITHIN if interval[0] <= new <= interval[1] else OUTSIDE
     return Line(metric, old, new, status, interval, source if interval else "")

@@ -150,6 +150,17 @@ def test_without_any_spread_there_is_no_verdict(store):
     assert verdict.sentence.startswith("No verdict: no spread over seeds is known")
 
 
+def test_seeds_that_are_all_equal_make_no_interval(store):
+    stored = store("a_seed-1", {"kl": 5.0, "cardinality_mean": 2.0}, seed=1)
+    store("a_seed-2", {"kl": 6.0, "cardinality_mean": 2.0}, seed=2)
+    verdict = verify.compare(stored, store("own", {"kl": 5.5, "cardinality_mean": 1.9}, ELSEWHERE, root="own", seed=1))
+    assert {line.metric: line.status for line in verdict.lines} == {
+        "kl": "within",
+        "cardinality_mean": "stored seeds are equal",
+    }
+    assert verdict.passed
+
+
 def test_a_run_on_the_sample_gets_no_verdict(store):
     sample = store("own", provenance={"data": {"name": "mnist", "source": "sample", "sha256": "b"}}, source="sample")
     verdict = verify.compare(store("a"), sample)
