@@ -112,8 +112,12 @@ def compute(operation, *args, **kwargs):
         if len(between) > 1:
             operations["copy between devices"] += 1
     else:
-        if name in TAKE_INDICES and any(index is not None and index.dtype in MASKS for index in args[1]):
-            operations["boolean mask"] += 1
+        if name in TAKE_INDICES:
+            indices = [index for index in args[1] if index is not None]
+            if any(index.dtype in MASKS for index in indices):
+                operations["boolean mask"] += 1
+            if any(index.dim() and not isinstance(index, SecondTensor) for index in indices):
+                operations["copy between devices"] += 1
         check_devices(name, args, tensors)
         check_generator("second", kwargs)
     if own_generator is not None and any(argument.name == "generator" for argument in operation._schema.arguments):

@@ -24,11 +24,12 @@ def test_a_file_gets_the_permissions_that_the_user_asks_for(tmp_path, umask):
 
 def test_a_file_is_on_the_disk_before_it_is_renamed_and_its_name_after(tmp_path, monkeypatch):
     steps = []
-    monkeypatch.setattr(os, "fsync", lambda handle: steps.append(Path(os.readlink(f"/proc/self/fd/{handle}")).name[:6]))
+    monkeypatch.setattr(os, "fsync", lambda handle: steps.append(os.fstat(handle).st_ino))
     replace = Path.replace
     monkeypatch.setattr(Path, "replace", lambda self, target: steps.append("rename") or replace(self, target))
     files.write_text(tmp_path / "folder" / "a.txt", "a")
-    assert steps == [files.PART, "rename", "folder"]
+    path = tmp_path / "folder" / "a.txt"
+    assert steps == [path.stat().st_ino, "rename", path.parent.stat().st_ino]
 
 
 def full(*_):

@@ -9,7 +9,7 @@ import second_device
 import torch
 
 from exon import data, devices, experiment, train
-from exon.evaluation import judge, subspaces
+from exon.evaluation import judge, scores, subspaces
 from exon.evaluation.judge import accuracy_score, supervised
 from exon.figures import plots
 from exon.networks import fused
@@ -91,6 +91,15 @@ def test_the_second_device_counts_what_a_gpu_makes_the_cpu_wait_for(second, wait
     assert second_device.operations.keys() & second_device.WAITS == ({waits} if waits else set())
 
 
+def test_an_index_of_the_cpu_is_counted_as_the_copy_that_a_gpu_makes_of_it(second):
+    x = torch.arange(3.0, device=second)
+    second_device.operations.clear()
+    x[torch.tensor([2, 0])]
+    assert second_device.operations["copy between devices"] == 1
+    x[torch.tensor([2, 0]).to(second)]
+    assert second_device.operations["copy between devices"] == 2  # that of .to(second) alone
+
+
 def test_the_training_of_the_cifar10_judge_waits_as_often_for_many_steps_as_for_one(second):
     images = data.load("cifar10", "sample").train_images[:40]
     counts = []
@@ -103,6 +112,17 @@ def test_the_training_of_the_cifar10_judge_waits_as_often_for_many_steps_as_for_
     _, one, four = ({name: c.get(name, 0) for name in ("copy between devices", *second_device.WAITS)} for c in counts)
     assert counts[2]["convolution_backward"] > counts[1]["convolution_backward"]
     assert one == four
+
+
+class TinyInception(torch.nn.Module):
+    """1,000 logits from the mean colour of an image; in place of InceptionV3."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.linspace(-3, 3, 3000).reshape(3, 1000))
+
+    def forward(self, images):
+        return images.mean((2, 3)) @ self.weight
 
 
 class Runs:
@@ -160,6 +180,7 @@ def runs(tmp_path, monkeypatch, sample):
     monkeypatch.setitem(experiment.SAMPLE, "cifar10", {"labels": 50, "validation": 50})
     monkeypatch.setattr(judge, "folder", lambda name: tmp_path / "judge" / name)
     monkeypatch.setattr(judge, "CIFAR10_EPOCHS", 2)
+    monkeypatch.setattr(scores, "inception", lambda path: TinyInception())
     monkeypatch.setattr(accuracy_score, "SETTINGS", supervised.Settings(epochs=1, width=0.03))
     monkeypatch.setattr(plots, "use_style", lambda: None)
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # it refuses an integer where a float is meant
@@ -173,10 +194,10 @@ def runs(tmp_path, monkeypatch, sample):
     ("name", "parameters"),
     [
         ("mnist", {"width": 0.1, "keep_weights": True}),
-        ("prior_design", {"width": 0.1}),
-        ("ablation", {"width": 0.1, "use_sci": True}),
+        ("prior_design", {"width": 0.1, "keep_weights": True}),
+        ("ablation", {"width": 0.1, "use_sci": True, "keep_weights": True}),
         ("ablation", {"width": 0.1, "use_elbo": False}),
-        ("cifar10", {"keep_weights": True, "accuracy_score": True}),
+        ("cifar10", {"keep_weights": True, "accuracy_score": True, "inception_weights": "a path"}),
     ],
 )
 def test_every_notebook_gives_on_the_second_device_what_it_gives_on_the_cpu(name, parameters, runs, capsys):
@@ -185,6 +206,9 @@ def test_every_notebook_gives_on_the_second_device_what_it_gives_on_the_cpu(name
         there = runs.all_on("second", name, parameters)
         assert runs.namespace["fitted"].origin["device"] == "second"
         if name == "cifar10":
+            asked = record.read(runs.out(name, "second"))["parameters"]
+            assert asked == {"keep_weights": True, "accuracy_score": True, "inception_weights": "a path"}
+            assert "inception_score" in there
             for everything in (False, True):
                 runs.namespace["active"] = torch.full_like(runs.namespace["active"], everything)
                 capsys.readouterr()

@@ -139,6 +139,27 @@ def test_a_step_on_a_device_neither_waits_nor_copies_and_has_a_deterministic_ker
     assert not counts.keys() & {"copy between devices", *second_device.WAITS, *second_device.NOT_DETERMINISTIC}
 
 
+def test_an_epoch_waits_and_copies_as_often_for_many_steps_as_for_one():
+    """What is drawn and counted between the steps does neither; the sums come to the CPU once."""
+    counts = []
+    with second_device.active() as device:
+        sample = data.load("mnist", "sample")
+        experiment = Experiment.create(profile="smoke", width=0.0625, batch_size=16, labelled_batch_size=4)
+        for steps in (1, 1, 4):  # the first one also sets the optimizers up
+            labelled = sample.train_images[:10].to(device)
+            targets = F.one_hot(sample.train_labels[:10], 10).float().to(device)
+            images = train.TrainingImages(labelled, targets, sample.train_images[: 16 * steps].to(device))
+            model = train.build_for(experiment).to(device)
+            optimizers = optimization.make_optimizers(experiment, model)
+            step = train.make_step(experiment, model, optimizers, images)
+            second_device.operations.clear()
+            train.train_epoch(experiment, step, images, optimizers, 1.0, 0)
+            counts.append(dict(second_device.operations))
+    _, one, four = ({name: c.get(name, 0) for name in ("copy between devices", *second_device.WAITS)} for c in counts)
+    assert counts[2]["convolution_backward"] == 4 * counts[1]["convolution_backward"]
+    assert one == four
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -235,17 +235,35 @@ def full_disk(kinds: tuple[str, ...] = tuple(LARGE)) -> dict[str, int]:
         with tempfile.TemporaryDirectory() as name:
             folder = repository(Path(name), LARGE[kind])
             run = folder / "results/smoke/small/x"
-            arguments = ("run", "small", "--profile", "smoke", "--set", "epochs=1", "--out", str(run))
+            arguments = ("run", "small", "--profile", "smoke", "--set", "epochs=8", "--out", str(run))
             finish(folder, *arguments)
-            before = {path.name: path.read_bytes() for path in run.iterdir()}
-            limit = 20_000 if kind == "checkpoint" else 3 * 2**20
-            process = start(folder, *arguments, "--set", "seed=2", "--force", file_size=limit)
+            another = (*arguments, "--set", "seed=2", "--force")
+            if kind == "checkpoint":
+                stop_at_a_checkpoint(folder, another)
+            before = {path: path.read_bytes() for path in kept_files(folder)}
+            process = start(folder, *another, file_size=20_000 if kind == "checkpoint" else 3 * 2**20)
             _, said = process.communicate()
-            after = {path.name: path.read_bytes() for path in run.iterdir()}
+            after = {path: path.read_bytes() for path in before}
             whole = before == after and process.returncode == 2 and said.count("cannot be written (") == 1
             kept += whole
             print(f"full disk, {kind}: {'kept' if whole else 'LOST'}: {said.strip()}", file=sys.stderr)
     return {"tried": len(kinds), "kept": kept}
+
+
+def stop_at_a_checkpoint(folder: Path, arguments: tuple[str, ...]) -> None:
+    """Start a run and kill it once it has written a checkpoint."""
+    process = start(folder, *arguments)
+    while not list(folder.rglob("checkpoint.pt")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.001)
+    kill(process, "both")
+
+
+def kept_files(folder: Path) -> list[Path]:
+    """The record of the run that is there, and the checkpoint of one that was stopped."""
+    return [path for path in (folder / "results/smoke/small/x").iterdir() if path.is_file()] + list(
+        folder.rglob("checkpoint.pt")
+    )
 
 
 DAMAGES: dict[str, Callable[[bytes, int], bytes]] = {

@@ -136,9 +136,9 @@ def against(
 ) -> Figure:
     """Metrics against a setting, a panel for each: the mean over seeds with its 95 % t interval, every run beside it.
 
-    Runs on another split of the labels are triangles, and not in the mean. Above a panel stands n, the number of runs of a
-    point; of several numbers only those other than three, each above its point. An interval that a panel is too low for,
-    that of two runs, is cut off. The authors' values are dashed.
+    Two runs have no interval: it would be wider than the panel. Runs on another split of the labels are triangles, and not in
+    the mean. Above a panel stands n, the number of runs of a point; of several numbers only those other than three, each above
+    its point. The authors' values are dashed.
 
     Args:
         panels: metric, or several with spaces between them -> title.
@@ -160,8 +160,10 @@ def against(
             theirs = table[table["metric"] == metrics].sort_values(by)
             if len(theirs):
                 sd = theirs.get("sd", 0 * theirs["value"]).fillna(0)
-                shown: dict[str, Any] = {"color": AUTHORS, "linestyle": style, "marker": "s", "markersize": 4}
-                axis.errorbar(theirs[by], theirs["value"], sd, capsize=3, label=name, **shown)
+                axis.plot(theirs[by], theirs["value"], style, marker="s", markersize=4, color=AUTHORS, label=name)
+                axis.errorbar(
+                    theirs[by], theirs["value"], sd, linestyle="none", capsize=3 if sd.any() else 0, color=AUTHORS
+                )
                 heights += [*(theirs["value"] - sd), *(theirs["value"] + sd)]
         for name, value in (controls or {}).get(metrics, {}).items():
             axis.axhline(value, color=GREY, linewidth=0.8, linestyle="-.")
@@ -182,7 +184,7 @@ def against(
 def _seeds(axis: Axes, rows: pd.DataFrame, by: str, color: str, label: str) -> list[float]:
     """Draw one metric as `against` says; returns the heights that its panel must show."""
     own = _first_split(rows)
-    bars: dict[str, Any] = {"errorbar": t_interval, "err_style": "bars", "err_kws": {"capsize": 3}}
+    bars: dict[str, Any] = {"errorbar": _interval, "err_style": "bars", "err_kws": {"capsize": 3}}
     style = {"marker": "o", "markersize": 5, "markeredgewidth": 0, "color": color}
     sns.lineplot(own, x=by, y="value", ax=axis, label=label, legend=False, **bars, **style)
     beside = axis.transData + ScaledTranslation(6 / 72, 0, axis.figure.dpi_scale_trans)
@@ -192,7 +194,12 @@ def _seeds(axis: Axes, rows: pd.DataFrame, by: str, color: str, label: str) -> l
             chosen[by], chosen["value"], s=12, color=color, alpha=0.5, linewidths=0, marker=marker, transform=beside
         )
     known = own.groupby(by)["value"].agg(list)
-    return [*rows["value"], *(end for values in known if len(values) > 2 for end in t_interval(values))]
+    return [*rows["value"], *(end for values in known for end in _interval(values))]
+
+
+def _interval(values: Sequence[float]) -> tuple[float, float]:
+    """The t interval of a mean; of two values its length is nil, as that of one."""
+    return t_interval(values) if len(values) > 2 else t_interval([sum(values) / len(values)])
 
 
 def _first_split(rows: pd.DataFrame) -> pd.DataFrame:
@@ -247,9 +254,10 @@ def heat(table: pd.DataFrame, label: str, form: str = ".1f") -> Figure:
 
 
 def bands(values: Tensor, names: Sequence[str], label: str) -> Figure:
-    """A band for each name, coloured by its values: (K, d), none below zero."""
+    """A band for each name, coloured by its values: (K, d)."""
     figure, axis = plt.subplots(figsize=(7, 0.6 + 0.22 * len(names)), layout="constrained")
-    image = axis.imshow(values, cmap="viridis", vmin=0, aspect="auto", interpolation="none")
+    lowest = min(0.0, values.min().item())
+    image = axis.imshow(values, cmap="viridis", vmin=lowest, aspect="auto", interpolation="none")
     axis.set(yticks=range(len(names)), yticklabels=names, xlabel="dimension")
     axis.tick_params(axis="y", length=0)
     figure.colorbar(image, label=label)

@@ -31,7 +31,7 @@ def forest(panels: Mapping[str, str], terms: Mapping[str, str], table: pd.DataFr
                 axis.hlines(y, chosen["low_all"], chosen["high_all"], color=color, linewidth=0.8)
             axis.hlines(y, chosen["low"], chosen["high"], color=color, linewidth=2.5)
             hollow = chosen.get("by_construction", pd.Series(False, chosen.index)).fillna(False).to_numpy(bool)
-            for where, face in ((hollow, "white"), (~hollow, color)):
+            for where, face in ((hollow, "none"), (~hollow, color)):
                 axis.plot(chosen["effect"].where(where), y, marker, color=color, markerfacecolor=face, ms=5)
             axis.plot([], [], marker, color=color, ms=5, label=name)
         axis.axvline(0, color=GREY, linewidth=0.8, linestyle="--")

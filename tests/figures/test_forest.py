@@ -24,7 +24,7 @@ def spans(axis, width):
 def marks(axis, hollow):
     """The values at which marks of one kind stand."""
     lines = [
-        line for line in axis.lines if (line.get_markerfacecolor() == "white") == hollow and line.get_marker() in "os"
+        line for line in axis.lines if (line.get_markerfacecolor() == "none") == hollow and line.get_marker() in "os"
     ]
     return [x for line in lines for x in np.asarray(line.get_xdata(orig=False), float) if not np.isnan(x)]
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,8 +23,8 @@ from snakemake.cli import parse_config
 from exon import devices
 from exon.errors import UserError
 from exon.experiment import Experiment
-from exon.files import write_text
-from exon.runs import grid, sweep
+from exon.files import PART, write_text
+from exon.runs import grid, record, sweep
 
 GRID = """notebook: prior_design
 profile: smoke
@@ -206,6 +207,26 @@ def test_the_plan_measures_minutes_on_stored_runs():
     assert row["megabytes"] > 0
 
 
+def test_a_run_that_another_process_replaces_while_the_plan_is_made_is_left_out(tmp_path, monkeypatch):
+    stored = tmp_path / "results/cpu/mnist/stored"
+    shutil.copytree(grid.load("beta")[0].folder, stored, ignore=shutil.ignore_patterns("*.safetensors", "run.ipynb"))
+    (stored / f"{PART}lock").touch()
+    monkeypatch.setattr(sweep, "from_root", lambda path: tmp_path / path)
+    asked = [run for run in grid.load("beta") if run.experiment.seed == 1][:1]
+    asked = [replace(asked[0], root=tmp_path / "asked")]
+    (row,) = sweep.plan(asked).to_dict("records")
+    kept = sum(path.stat().st_size for path in stored.iterdir() if not path.name.startswith(PART)) / 1e6
+    assert row["megabytes"] == pytest.approx(kept)
+    read = record.read
+
+    def unlinked(run):
+        (run / "run.json").unlink(missing_ok=True)
+        return read(run)
+
+    monkeypatch.setattr(record, "read", unlinked)
+    assert sweep.plan(asked)["megabytes"].isna().all()
+
+
 def test_no_minutes_are_quoted_for_a_device_that_was_never_measured(monkeypatch):
     monkeypatch.setattr(devices, "choose", lambda _: torch.device("mps"))
     table = sweep.plan([run for run in grid.load("beta", "paper") if run.name == "beta-5_seed-1"])
@@ -267,12 +288,12 @@ def test_an_unknown_executor_is_named(tmp_path):
     assert "executor = 'pbs' is not known: give local or slurm" in output
 
 
-def test_jobs_are_runs_at_a_time_however_many_threads_each_has(monkeypatch):
+def test_jobs_are_runs_at_a_time_however_many_threads_each_has(monkeypatch, tmp_path):
     asked = []
     monkeypatch.setattr(
         sweep.subprocess, "run", lambda command, **_: asked.append(command) or SimpleNamespace(returncode=0)
     )
-    beta = sweep.choice("beta", None, "", [], Path("results"))
+    beta = sweep.choice("beta", None, "", [], tmp_path)
     for threads in ("", "1", "4"):
         monkeypatch.setenv("OMP_NUM_THREADS", threads)
         assert sweep.run(beta, 2, "local", False) == 0
@@ -282,7 +303,7 @@ def test_jobs_are_runs_at_a_time_however_many_threads_each_has(monkeypatch):
         sweep.run(beta, 2, "local", False)
 
 
-def test_a_second_sweep_of_a_grid_is_refused(monkeypatch):
+def test_a_second_sweep_of_a_grid_is_refused(monkeypatch, tmp_path):
     said = []
 
     def second(*_, **__):
@@ -291,10 +312,10 @@ def test_a_second_sweep_of_a_grid_is_refused(monkeypatch):
         said.append(str(error.value))
         return SimpleNamespace(returncode=0)
 
-    beta = sweep.choice("beta", None, "", [], Path("results"))
+    beta = sweep.choice("beta", None, "", [], tmp_path)
     monkeypatch.setattr(sweep.subprocess, "run", second)
     assert sweep.run(beta, 1, "local", False) == 0
-    assert said == ["Another process is at work on the runs at profile cpu in results: wait until it has ended."]
+    assert said == [f"Another process is at work on the runs at profile cpu in {tmp_path}: wait until it has ended."]
 
 
 def test_the_shells_lines_survive_a_level_that_is_a_list(tmp_path):

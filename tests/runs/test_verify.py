@@ -159,6 +159,15 @@ def test_seeds_that_are_all_equal_make_no_interval(store):
         "cardinality_mean": "stored seeds are equal",
     }
     assert verdict.passed
+    assert "Not judged: cardinality_mean, equal in all stored seeds and another value here." in verdict.sentence
+
+
+def test_equal_neighbours_are_no_stored_seeds(store):
+    stored = store("beta-2", {"kl": 5.0}, beta=2.0)
+    for seed in (1, 2):
+        store(f"beta-1_seed-{seed}", {"kl": 6.0}, seed=seed)
+    (line,) = verify.compare(stored, store("own", {"kl": 5.1}, ELSEWHERE, root="own", beta=2.0)).lines
+    assert line.status == "no spread known"
 
 
 def test_a_run_on_the_sample_gets_no_verdict(store):

@@ -18,7 +18,7 @@ from exon.figures.first_epochs import first_epochs as first_epochs_figure
 from exon.prior import GaussianMixturePrior
 from exon.runs import checkpoint, record
 from exon_book import ablation
-from exon_book.lookup import by_beta
+from exon_book.lookup import by_beta, median_run
 from exon_book.tables.trials import curves
 
 SHOWN = (0.1, 5.0, 50.0)
@@ -56,6 +56,14 @@ def at(betas: Collection[float]) -> Callable[[list[Path]], list[Path]]:
         return found
 
     return choose
+
+
+def of_seed_1(runs: list[Path]) -> list[Path]:
+    return [run for run in runs if record.experiment_of(run).seed == 1]
+
+
+def with_a_distance(runs: list[Path]) -> list[Path]:
+    return [run for run in runs if record.experiment_of(run).distance is not None]
 
 
 def named(run: Path) -> str:
@@ -160,6 +168,17 @@ def design_latent(runs: list[Path]) -> Figure:
     return compare.latent_panels(panels, limit=24)
 
 
+def layout_title(run: Path) -> str:
+    """A layout of the grid `layouts` as words: its shape, and which digit takes which of its places."""
+    experiment = record.experiment_of(run)
+    shape = {"grid": "two rows"}.get(experiment.prior, experiment.prior)
+    return shape if experiment.order is None else f"{shape}, places {' '.join(map(str, experiment.order))}"
+
+
+def design_layouts(runs: list[Path]) -> Figure:
+    return compare.latent_panels({layout_title(run): codes(run) for run in runs}, limit=24)
+
+
 def design_paths(runs: list[Path]) -> Figure:
     return plots.image_rows(
         {
@@ -171,7 +190,9 @@ def design_paths(runs: list[Path]) -> Figure:
 
 def design_diversity(runs: list[Path]) -> Figure:
     panels = {"path_negative_ssim": "negative SSIM between centers", "center_error_pct": "center error (%)"}
-    return compare.against(panels, metrics_of(list(_by_distance(runs).values())), by="distance")
+    here = metrics_of(list(_by_distance(runs).values()))
+    draws = here.loc[here["metric"] == "center_error_floor_pct", ["distance", "metric", "value"]]
+    return compare.against(panels, here, {DRAWS: draws.assign(metric="center_error_pct")}, by="distance")
 
 
 def _cells(runs: list[Path]) -> dict[str, Path]:
@@ -199,7 +220,8 @@ PATH = "ablation/v2_* ablation_paths ablation_seeds/kl_weight-*"
 def path_over(setting: str, *metrics: str) -> Callable[[list[Path]], Figure]:
     """Primary outcomes along one path."""
     panels = {metric: ablation.TITLES[metric] for metric in metrics}
-    return lambda runs: compare.against(panels, along(setting, runs), by=setting)
+    chance = {metric: {CHANCE: ablation.CHANCE[metric]} for metric in metrics}
+    return lambda runs: compare.against(panels, along(setting, runs), controls=chance, by=setting)
 
 
 def cifar10_table(runs: list[Path]) -> Figure:
@@ -230,15 +252,16 @@ FIGURES = {
     "mnist-explained": Plotted(BETA, explained(MNIST_EXPLAINED, "mnist")),
     "mnist-first-epochs": Plotted(FIRST, mnist_first_epochs),
     "mnist-v-nat": Plotted(BETA, mnist_v_nat, at(SHOWN)),
-    "design-latent": Plotted("prior_design", design_latent),
-    "design-paths": Plotted("prior_design", design_paths),
-    "design-diversity": Plotted("prior_design", design_diversity),
-    "ablation-latent": Plotted("ablation/v2_*", ablation_latent),
-    "ablation-grids": Plotted("ablation/v2_*", ablation_grids),
+    "design-latent": Plotted("prior_design", design_latent, with_a_distance),
+    "design-layouts": Plotted("layouts", design_layouts),
+    "design-paths": Plotted("prior_design", design_paths, with_a_distance),
+    "design-diversity": Plotted("prior_design", design_diversity, with_a_distance),
+    "ablation-latent": Plotted("ablation/v2_*", ablation_latent, of_seed_1),
+    "ablation-grids": Plotted("ablation/v2_*", ablation_grids, of_seed_1),
     "ablation-effects": Plotted(CELLS_OF_ALL, ablation.effects),
     "ablation-every-run": Plotted(CELLS_OF_ALL, ablation.every_run),
     "cifar10-curves": Plotted("cifar10/beta-0.05_*", lambda runs: compare.step_curves(*curves(runs))),
-    "cifar10-v-nat": Plotted("cifar10/beta-0.05_*", cifar10_v_nat),
+    "cifar10-v-nat": Plotted("cifar10/beta-0.05_*", cifar10_v_nat, lambda runs: [median_run(runs)]),
     "cifar10-table": Plotted(CIFAR10, cifar10_table),
     "cifar10-explained": Plotted(CIFAR10, explained(CIFAR10_EXPLAINED, "cifar10")),
     "cifar10-ratio": Plotted(CIFAR10, cifar10_ratio),

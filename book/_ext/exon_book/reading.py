@@ -8,7 +8,7 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 from exon.errors import UserError
 from exon_book.lookup import logger, origin, runs_of, unfinished
 
-LACKING = (LookupError, ValueError)  # a UserError is a ValueError
+LACKING = (LookupError, OSError, ValueError)  # a UserError is a ValueError
 """What is raised where a run, a metric or a level of a setting is not there."""
 
 

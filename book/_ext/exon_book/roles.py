@@ -64,13 +64,16 @@ STATISTICS: dict[str, Callable[[list[float]], float]] = {
     "n": len,
 }
 WORDS: dict[str, Callable[[list[float], str], str]] = {
-    "spread": lambda values, form: with_spread(statistics.mean(values), _sd(values), form),
+    "spread": lambda values, form: _spread(values, form),
     "runs": lambda values, form: "one run" if len(values) == 1 else f"{len(values)} runs",
 }
 
 
-def _sd(values: list[float]) -> float:
-    return statistics.stdev(values) if len(values) > 1 else math.nan
+def _spread(values: list[float], form: str) -> str:
+    """Mean and standard deviation; of two values both, since their deviation says little, and of one the value."""
+    if len(values) == 2:
+        return " and ".join(format(value, form) for value in sorted(values))
+    return with_spread(statistics.mean(values), statistics.stdev(values) if len(values) > 2 else math.nan, form)
 
 
 class OverRole(RecordRole):

@@ -11,6 +11,7 @@ import pandas as pd
 from exon.errors import UserError
 from exon.evaluation.claims.ablation import ABLATION
 from exon.evaluation.claims.claim import Claim, Finding, check, ordered
+from exon.evaluation.claims.controls import CONTROLS
 from exon.evaluation.claims.evidence import (
     BOTH,
     NO_KL,
@@ -43,6 +44,7 @@ CLAIMS = {
     for claim in (
         *OVER_BETA,
         *ABLATION,
+        *CONTROLS,
         Claim(
             "authors-kl-is-exact",
             "The KL of the authors' table is the last point of their curve, corrected, to the decimals they give.",

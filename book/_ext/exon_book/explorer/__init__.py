@@ -5,10 +5,10 @@ from pathlib import Path
 import torch
 from sphinx.application import Sphinx
 
-from exon.errors import UserError
 from exon_book.explorer import cifar10, mnist
 from exon_book.explorer.packing import write_script
 from exon_book.lookup import logger
+from exon_book.reading import LACKING, said
 
 PAGES = {"book/explore": mnist.files, "book/explore-cifar10": cifar10.files}
 
@@ -24,5 +24,5 @@ def write(app: Sphinx, exception: Exception | None) -> None:
         try:
             for name, content in files(Path(app.srcdir)):
                 write_script(Path(app.outdir) / "explorer", name, content)
-        except UserError as error:
-            logger.warning("the explorer cannot start: %s", error, location=page)
+        except LACKING as error:
+            logger.warning("the explorer cannot start: %s", said(error), location=page)

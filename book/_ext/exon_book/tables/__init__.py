@@ -14,6 +14,12 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "ledg
     return nodes.table("", group, classes=[kind])
 
 
+def without_empty(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows without the columns that hold nothing but dashes."""
+    kept = [j for j in range(len(heads)) if any(row[j] != "–" for row in rows)]
+    return [heads[j] for j in kept], [[row[j] for j in kept] for row in rows]
+
+
 def number(value: float | None, form: str) -> str:
     """format(value, form) with a real minus sign; a dash where there is no value."""
     return "–" if value is None or value != value else format(value, form).replace("-", "−")

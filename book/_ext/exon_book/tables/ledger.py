@@ -12,20 +12,20 @@ from exon.evaluation.tables import metrics_of
 from exon.experiment import Experiment
 from exon.runs import grid, record
 from exon_book.reading import GridDirective
-from exon_book.tables import number, table, with_spread
+from exon_book.tables import number, table, with_spread, without_empty
 from exon_book.tables.trials import authors_error_at, steps_of
 
 FORMS = {"test_error_pct": ".2f", "kl": ".3f", "negative_ssim": ".3f", "cardinality_automobile": ".1f"}
 PAPER = "paper"
-HEADS_CIFAR10 = ("β", "here", "n", "authors, epoch 600", "n", "gap", "authors, same step")
+HEADS_CIFAR10 = ("β", "here", "n", "authors, epoch 600", "n", "gap to epoch 600", "authors, same step")
 HEADS = (
     "β",
+    "inside",
     "here",
+    "n",
     "authors, same epoch",
     "gap",
-    "inside",
     "one more run, 95 %",
-    "n",
     "here, {} epochs",
     "authors, epoch 100",
 )
@@ -55,11 +55,11 @@ class Ledger(GridDirective):
             self.warn(f"the paper's table of {dataset} has no beta {beta:g}")
         if dataset == "cifar10":
             rows = cifar10_ledger(metrics, metric, max(map(steps_of, experiments)))
-            return [table(HEADS_CIFAR10, rows), self.origin(runs)]
+            return [table(*without_empty(HEADS_CIFAR10, rows)), self.origin(runs)]
         long = self.runs_of_the_papers_length()
         rows = ledger(metrics, metric, max(experiment.epochs for experiment in experiments), _measured(long, metric))
         epochs = Experiment.create(dataset=dataset, profile=PAPER).epochs
-        return [table([head.format(epochs) for head in HEADS], rows), self.origin(runs)]
+        return [table(*without_empty([head.format(epochs) for head in HEADS], rows)), self.origin(runs)]
 
     def runs_of_the_papers_length(self) -> list[Path]:
         """The finished runs of the same grids at the authors' scale."""
@@ -85,7 +85,7 @@ def ledger(metrics: pd.DataFrame, metric: str, epochs: int, long: pd.DataFrame) 
     rows = []
     for beta, mean, sd, count in zip(here.index.tolist(), here["mean"], here["std"], here["count"], strict=True):
         values = metrics.loc[metrics["beta"] == beta, "value"].tolist()
-        interval, inside = "unknown", "–"
+        interval, inside = "–", "–"
         if (spread := pooled([values])) and count >= SEEDS:
             low, high = prediction_interval(values, spread)
             interval = f"{number(low, form)} to {number(high, form)}"
@@ -93,12 +93,12 @@ def ledger(metrics: pd.DataFrame, metric: str, epochs: int, long: pd.DataFrame) 
         rows.append(
             [
                 f"{beta:g}",
+                inside,
                 with_spread(mean, sd, form),
+                str(count),
                 number(early.get(beta), form),
                 number(mean - early[beta] if beta in early else None, "+" + form),
-                inside,
                 interval,
-                str(count),
                 number(longer.get(beta), form),
                 number(late.get(beta), form),
             ]
