@@ -88,11 +88,12 @@ def sentences(comparison: Comparison) -> list[str]:
         )
     seen = Counter(row["agreement"] for row in c.effects if row["agreement"] and row["outcome"] in PRIMARY)
     if seen:
-        said.append(f"Effects on primary outcomes: {', '.join(f'{count} {name}' for name, count in seen.items())}.")
+        which = ", ".join(f"{count} {name}" for name, count in seen.items())
+        said.append(f"Of {seen.total()} effects on primary outcomes, so many have intervals without zero: {which}.")
     pairs = Counter((row["stored"], row["new"]) for row in c.claims)
     for (stored, new), count in pairs.items():
         both = f"{stored} in both" if stored == new else f"{stored} in the stored runs, {new} in the new ones"
-        said.append(f"Claims: {count} of {len(c.claims)}: {both}.")
+        said.append(f"{count} of {len(c.claims)} claims: {both}.")
     return said
 
 

@@ -88,6 +88,10 @@ def mnist_planes(runs: list[Path]) -> Figure:
     return compare.planes({named(run): (*codes(run), decoded(run)) for run in runs}, limits=(24, 15))
 
 
+def front(runs: list[Path]) -> Figure:
+    return compare.latent_panels({named(run): codes(run) for run in runs}, limit=24)
+
+
 def mnist_grids(runs: list[Path]) -> Figure:
     return compare.grid_panels({named(run): decoded(run) for run in runs}, limit=15)
 
@@ -245,6 +249,7 @@ BETA, CIFAR10 = "beta beta_seeds", "cifar10/beta-*"
 FIRST = "first_epochs beta/beta-0.1_* beta/beta-0.25_* beta/beta-1_* beta_seeds/beta-0.1_* beta_seeds/beta-0.25_*"
 CELLS_OF_ALL = "ablation ablation_seeds/v?_*"
 FIGURES = {
+    "front": Plotted(BETA, front, one_for_each((5.0,))),
     "mnist-planes": Plotted(BETA, mnist_planes, one_for_each(SHOWN)),
     "mnist-grids": Plotted(BETA, mnist_grids, one_for_each((0.1, 0.5, 5.0, 50.0))),
     "mnist-curves": Plotted(BETA, mnist_curves, at(SHOWN)),

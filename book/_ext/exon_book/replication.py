@@ -13,6 +13,7 @@ import pandas as pd
 from docutils import nodes
 
 from exon.errors import UserError
+from exon.evaluation.claims.claim import HOLDS
 from exon.evaluation.comparison import Comparison, read, sentences
 from exon.evaluation.primary import PRIMARY, TERMS
 from exon.figures import forest, plots
@@ -82,14 +83,14 @@ def runs(page: Replication, grid: str, found: dict[str, Comparison]) -> list[nod
 
 
 def claims(page: Replication, grid: str, found: dict[str, Comparison]) -> list[nodes.Node]:
-    """Each claim: what is stored, and what each replication says to it."""
-    heads = ["claim", "stored runs", *(_named(whose, comparison) for whose, comparison in found.items())]
+    """Each claim: what each replication says to it, and what is stored; first those that do not hold on all runs."""
+    heads = [*(_named(whose, comparison) for whose, comparison in found.items()), "stored runs", "claim"]
     columns = [{row["name"]: row for row in comparison.claims} for comparison in found.values()]
     rows = []
     for name, row in columns[0].items():
         others = [column.get(name, {}) for column in columns]
-        cells = [_verdict(row, "stored"), *(_verdict(other, "new") for other in others)]
-        rows.append([row["sentence"], *cells])
+        rows.append([*(_verdict(other, "new") for other in others), _verdict(row, "stored"), row["sentence"]])
+    rows.sort(key=lambda cells: set(cells[:-1]) == {HOLDS})
     return [table(heads, rows, "record")]
 
 
@@ -125,7 +126,7 @@ def effects_table(page: Replication, grid: str, found: dict[str, Comparison]) ->
             for row in comparison.effects
             if row["outcome"] in PRIMARY
         ]
-        heads = ("outcome", "effect of", "stored", _named(whose, comparison), "away from zero", "as predicted")
+        heads = ("outcome", "effect of", "stored", _named(whose, comparison), "without zero", "as predicted")
         shown += [table(heads, rows)] if rows else []
     return shown
 
@@ -214,7 +215,7 @@ def _verdict(row: dict[str, Any], series: str) -> str:
     """The deciding numbers stand beside what surprises: a claim that does not hold."""
     if not row:
         return "–"
-    return "holds" if row[series] == "holds" else f"{row[series]} ({row[f'{series}_numbers']})"
+    return HOLDS if row[series] == HOLDS else f"{row[series]} ({row[f'{series}_numbers']})"
 
 
 def _mean(row: dict[str, Any], series: str) -> str:

@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.config import Config
@@ -21,6 +22,13 @@ def publish(app: Sphinx) -> None:
 def _set_address(config: Config, url: str) -> None:
     config.html_baseurl = config.ogp_site_url = url
     config.sitemap_url_scheme = "{link}"
+
+
+def keep_units(app: Sphinx, doctree: nodes.document) -> None:
+    """No line breaks between a number and its percent sign."""
+    for text in list(doctree.findall(nodes.Text)):
+        if " %" in text and not isinstance(text.parent, (nodes.literal, nodes.literal_block, nodes.raw)):
+            text.parent.replace(text, nodes.Text(text.replace(" %", "\u00a0%")))
 
 
 # What Sphinx and the theme write, and what a screen reader needs: a list role wants list items, a button wants a name.

@@ -46,6 +46,12 @@ class Finding:
         if self.verdict == UNKNOWN:
             return self.reason
         by = f"{self.numbers.index.name}: " if self.numbers.index.name else ""
+        if self.numbers.index.nlevels == 2 and set(self.numbers.index.get_level_values(1)) == {"low", "high"}:
+            ends = self.numbers.unstack()
+            return by + "; ".join(
+                f"{_label(key)} [{low:.4g}, {high:.4g}]"
+                for key, low, high in zip(ends.index, ends["low"], ends["high"], strict=True)
+            )
         return by + ", ".join(f"{_label(key)} → {value:.4g}" for key, value in self.numbers.items())
 
     def as_dict(self) -> dict[str, Any]:
