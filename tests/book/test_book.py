@@ -3,6 +3,7 @@
 import inspect
 import json
 import sys
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -127,6 +128,16 @@ def test_functions_are_shown_beside_their_equations(site):
         assert text.strip() == without_docstring(inspect.getsource(function)).strip()
         assert '"""' not in text
         compile(text, "shown", "exec")
+
+
+def test_the_tally_of_verdicts_is_that_of_the_table(site):
+    page = pages(site)[site / "book" / "index.html"]
+    verdicts = Counter(row.td.text.strip() for row in page.select("table.verdicts tbody tr"))
+    words = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    assert verdicts.keys() == {"Partly", "Open"}  # else the sentence is another one
+    tally = (words[n] for n in (verdicts.total(), verdicts["Partly"], verdicts["Open"]))
+    said = "Of the {} rows below, {} are partly borne out and {} are still open".format(*tally)
+    assert said in " ".join(page.select_one("article p").text.split())
 
 
 def test_equations_do_not_hold_up_the_page(site):
