@@ -261,9 +261,9 @@ def stop_at_a_checkpoint(folder: Path, arguments: tuple[str, ...]) -> None:
 
 def kept_files(folder: Path) -> list[Path]:
     """The record of the run that is there, and the checkpoint of one that was stopped."""
-    return [path for path in (folder / "results/smoke/small/x").iterdir() if path.is_file()] + list(
-        folder.rglob("checkpoint.pt")
-    )
+    run = folder / "results/smoke/small/x"
+    files = [path for path in run.iterdir() if path.is_file() and not path.name.startswith(PART)]
+    return files + list(folder.rglob("checkpoint.pt"))
 
 
 DAMAGES: dict[str, Callable[[bytes, int], bytes]] = {
