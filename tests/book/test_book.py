@@ -48,14 +48,14 @@ def test_every_internal_link_and_image_leads_somewhere(site):
 
 def test_numbers_on_the_page_are_those_of_the_record(site):
     metrics = record.read(RUN)["metrics"]
-    soup = pages(site)[site / "book" / "mnist.html"]
+    soup = pages(site)[site / "book" / "index.html"]
     shown = {(e["title"], e.text) for e in soup.select("abbr.metric")}
-    for name, form in (("test_error_pct", ".2f"), ("kl_latent", ".3f"), ("negative_ssim", ".3f")):
-        assert (f"{name} in {RUN}/run.json", format(metrics[name], form)) in shown
+    for name in ("test_error_pct", "validation_error_pct"):
+        assert (f"{name} in {RUN}/run.json", f"{metrics[name]:.2f}") in shown
 
 
 def test_the_authors_number_stands_beside_ours(site):
-    soup = pages(site)[site / "book" / "mnist.html"]
+    soup = pages(site)[site / "book" / "index.html"]
     if record.experiment_of(RUN).source == "sample":
         assert "none with these settings" in soup.text
         return
@@ -64,11 +64,12 @@ def test_the_authors_number_stands_beside_ours(site):
 
 
 def test_every_run_is_labelled_with_its_origin_and_command(site):
-    for name in ("index", "mnist"):
+    for name, scale in (("index", "Profile quick, 3 epochs"), ("cifar10", "Profile cpu, 12 epochs on the whole")):
         labels = pages(site)[site / "book" / f"{name}.html"].select(".record")
-        (label,) = [label for label in labels if "Profile quick, 3 epochs" in label.text]
-        again = (OWN / RUN.relative_to("results")).as_posix()
-        assert notebook.command("mnist", record.experiment_of(RUN), again) in label.text
+        (label,) = [label for label in labels if scale in label.text]
+        run = RUN if name == "index" else Path("results/cpu/cifar10/beta-0.05_seed-1")
+        again = (OWN / run.relative_to("results")).as_posix()
+        assert notebook.command(run.parent.name, record.experiment_of(run), again) in label.text
 
 
 def test_every_figure_has_a_description(site):

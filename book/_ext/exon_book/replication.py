@@ -21,6 +21,7 @@ from exon.figures import replication as figures
 from exon.figures.svg import compact
 from exon.runs.replicate import FOLDER
 from exon.runs.verify import HEADLINE
+from exon_book.lookup import linked
 from exon_book.reading import RecordDirective
 from exon_book.tables import number, table
 from exon_book.tables.ablation import OUTCOMES
@@ -58,8 +59,8 @@ class Replication(RecordDirective):
                     self.warn(str(error))
         return found
 
-    def figure(self, name: str, drawn: Any, alt: str) -> nodes.figure:
-        """A figure as an image of the page."""
+    def figure(self, name: str, drawn: Any, alt: str, caption: str) -> nodes.figure:
+        """A figure as an image of the page, with its caption and a link to the stored runs."""
         image = io.StringIO()
         drawn.savefig(image, format="svg", metadata={"Date": None}, bbox_inches="tight")
         plt.close(drawn)
@@ -67,7 +68,12 @@ class Replication(RecordDirective):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(compact(image.getvalue()))
         uri = "/" + target.relative_to(self.env.srcdir).as_posix()
-        return nodes.figure("", nodes.image(uri=uri, alt=alt, classes=["dark-light"]))
+        stored = linked(self.env, nodes.inline("", "the stored runs"), "runs")
+        source = nodes.paragraph(
+            "", "", nodes.Text("From "), stored, nodes.Text(" and the new ones."), classes=["record"]
+        )
+        drawing = nodes.image(uri=uri, alt=alt, classes=["dark-light"])
+        return nodes.figure("", drawing, nodes.caption("", caption), nodes.legend("", source))
 
 
 def runs(page: Replication, grid: str, found: dict[str, Comparison]) -> list[nodes.Node]:
@@ -107,7 +113,8 @@ def effects(page: Replication, grid: str, found: dict[str, Comparison]) -> list[
         alt = f"Simple effects of cross-entropy and KL and their interaction on {on}, with intervals: {_all(chosen)}."
         with plt.rc_context(cast(Any, plots.STYLE)):
             drawn = forest.forest(panels, TERMS, chosen)
-            shown.append(page.figure(f"replication-{grid}-effects-{len(shown)}", drawn, alt))
+            caption = "Where both intervals of an effect lie on the same side of zero, the new runs repeat it."
+            shown.append(page.figure(f"replication-{grid}-effects-{len(shown)}", drawn, alt, caption))
     return shown
 
 
@@ -141,7 +148,8 @@ def outcomes(page: Replication, grid: str, found: dict[str, Comparison]) -> list
     panels = _panels(values["metric"])
     alt = f"{', '.join(panels.values())} of every run in each cell, with the means' intervals, {_all(values)}."
     with plt.rc_context(cast(Any, plots.STYLE)):
-        return [page.figure(f"replication-{grid}-outcomes", figures.outcomes(panels, values), alt)]
+        caption = "Small marks are single runs, large ones their mean with its 95 % interval."
+        return [page.figure(f"replication-{grid}-outcomes", figures.outcomes(panels, values), alt, caption)]
 
 
 def outcomes_table(page: Replication, grid: str, found: dict[str, Comparison]) -> list[nodes.Node]:
