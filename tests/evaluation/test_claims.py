@@ -83,6 +83,8 @@ def test_every_claim_holds_on_the_stored_records_and_shows_its_numbers(findings)
         ("classifier-alone-errs-less", lambda n: n[::-1]),
         ("unlabelled-images-help", lambda n: n[::-1]),
         ("full-model-beats-supervision", lambda n: n[::-1]),
+        ("authors-within-seeds", lambda n: n * [1, 3, 1, 1]),
+        ("components-leave-at-once", lambda n: n - 2),
         ("authors-kl-is-exact", lambda n: n * ([1.01] * 8 + [1] * 8)),
         ("cifar10-cardinality-falls", lambda n: n[::-1].set_axis(n.index)),
         ("cifar10-inside-more", lambda n: n - 14),

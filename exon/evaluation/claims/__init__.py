@@ -22,6 +22,7 @@ from exon.evaluation.claims.evidence import (
     series,
     v_nat_of_dimensions,
 )
+from exon.evaluation.claims.first_epochs import FIRST_EPOCHS
 from exon.evaluation.claims.over_beta import OVER_BETA
 from exon.runs import grid
 
@@ -45,6 +46,7 @@ CLAIMS = {
         *OVER_BETA,
         *ABLATION,
         *CONTROLS,
+        *FIRST_EPOCHS,
         Claim(
             "authors-kl-is-exact",
             "The KL of the authors' table is the last point of their curve, corrected, to the decimals they give.",

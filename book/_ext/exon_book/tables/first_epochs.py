@@ -7,6 +7,7 @@ from docutils import nodes
 from exon.evaluation.first_epochs import EPOCHS, summary
 from exon_book.reading import GridDirective
 from exon_book.tables import number, table, with_spread
+from exon_book.tables.ledger import SEEDS
 
 HEADS = (
     "β",
@@ -17,7 +18,7 @@ HEADS = (
     "n",
     "away, epoch 1",
     f"away, epoch {EPOCHS}",
-    "as after epoch 1 (%)",
+    "same side as after epoch 1 (%)",
     "n",
 )
 
@@ -32,8 +33,8 @@ class FirstEpochs(GridDirective):
                 f"{beta:g}",
                 with_spread(row["mean"], row["sd"], ".2f"),
                 number(row["authors"], ".2f"),
-                "–" if row["low"] != row["low"] else "yes" if row["low"] <= row["authors"] <= row["high"] else "no",
-                f"{number(row['low'], '.2f')} to {number(row['high'], '.2f')}",
+                "–" if row["n"] < SEEDS else "yes" if row["low"] <= row["authors"] <= row["high"] else "no",
+                "–" if row["n"] < SEEDS else f"{number(row['low'], '.2f')} to {number(row['high'], '.2f')}",
                 f"{row['n']:.0f}",
                 number(row["left_first"], ".1f"),
                 number(row["left"], ".1f"),
