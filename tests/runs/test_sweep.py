@@ -32,6 +32,7 @@ runs:
   - distance: [4.0, 8.0]
     seed: [1]
     epochs: 4
+    width: 0.25
 """
 
 

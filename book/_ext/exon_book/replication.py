@@ -68,7 +68,7 @@ class Replication(RecordDirective):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(compact(image.getvalue()))
         uri = "/" + target.relative_to(self.env.srcdir).as_posix()
-        stored = linked(self.env, nodes.inline("", "the stored runs"), "runs")
+        stored = linked(self.env, nodes.inline("", "the stored runs"), "all-runs")
         source = nodes.paragraph(
             "", "", nodes.Text("From "), stored, nodes.Text(" and the new ones."), classes=["record"]
         )
