@@ -63,6 +63,13 @@ def site(tmp_path_factory):
     return folder / "_build" / "html"
 
 
+def unsealed(run):
+    """The record of a run without its checksum, which what is changed in it would break."""
+    content = json.loads((run / "run.json").read_text())
+    content.pop("sha256", None)
+    return content
+
+
 @pytest.fixture
 def small_book(tmp_path):
     """Build a one-page book with the extension alone; returns its text and warnings.
@@ -77,23 +84,22 @@ def small_book(tmp_path):
         run = source / "results" / "quick" / "mnist" / "beta-1_seed-1"
         shutil.copytree(results, run)
         if changes:
-            content = json.loads((run / "run.json").read_text())
+            content = unsealed(run)
             changes(content)
             (run / "run.json").write_text(json.dumps(content))
         for beta, kl in (kl_at or {}).items():
             stored = Path(f"results/cpu/mnist/beta-{beta}_seed-1")
             copy = source / stored
             copy.mkdir(parents=True)
-            content = json.loads((stored / "run.json").read_text())
+            content = unsealed(stored)
             content["metrics"]["kl"] = kl
-            content.pop("sha256", None)
             (copy / "run.json").write_text(json.dumps(content))
             shutil.copy(stored / "history.csv", copy)
         for name, metrics in (grids or {}).items():
             for cell in grid.load(name):
                 if (measured := metrics(cell.experiment)) is None:
                     continue
-                content = json.loads((run / "run.json").read_text())
+                content = unsealed(run)
                 content |= {"experiment": cell.experiment.model_dump(mode="json"), "metrics": measured}
                 (source / cell.folder).mkdir(parents=True)
                 (source / cell.folder / "run.json").write_text(json.dumps(content))
