@@ -213,7 +213,7 @@ def _read_cache(dataset: str, path: Path) -> Dataset:
             metadata = file.metadata() or {}
             arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         if _digest(arrays) != metadata.get("sha256") or metadata.get("source") not in sources.SOURCES:
-            raise UserError(f"{path} is damaged (its SHA-256 differs from the one it was written with): {remedy}")
+            raise UserError(f"{path} is damaged (its SHA-256 or its origin is not what was written): {remedy}")
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path} cannot be read ({error}): {remedy}") from error
     return _dataset(dataset, metadata["source"], arrays, metadata["sha256"])

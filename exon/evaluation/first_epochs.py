@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from exon.evaluation import reference
-from exon.evaluation.intervals import pooled, prediction_interval
+from exon.evaluation.intervals import of_one_more
 from exon.experiment import Experiment
 from exon.runs import record
 
@@ -50,17 +50,16 @@ def authors_kl(beta: float) -> "pd.Series[float]":
 def summary(runs: list[Path]) -> pd.DataFrame:
     """A row for each beta, as index, after `EPOCHS` epochs.
 
-    Columns n, mean, sd, lowest and highest: of the KL over seeds; authors: theirs; low and high: the 95 % prediction interval
-    of one more run; left_first and left: of ten components the mean number that are `HALF_WAY` or more from their center after
-    the first epoch and now; n_left: over so many runs; stayed: the share of components that are on the same side of that
-    distance at both times.
+    Columns n, mean, sd, lowest and highest: of the KL over seeds; authors: theirs; low and high: the 95 % interval of one more
+    run (`exon.evaluation.intervals.of_one_more`); left_first and left: of ten components the mean number that are `HALF_WAY`
+    or more from their center after the first epoch and now; n_left: over so many runs; stayed: the share of components that
+    are on the same side of that distance at both times.
     """
     kl, far = kl_by_epoch(runs), distances(runs)
     rows = []
     for beta in sorted(kl["beta"].unique().tolist()):
         values = kl.loc[(kl["beta"] == beta) & (kl["epoch"] == EPOCHS), "kl_latent"].tolist()
-        spread = pooled([values])
-        low, high = prediction_interval(values, spread) if spread else (float("nan"), float("nan"))
+        low, high = of_one_more(values) or (float("nan"), float("nan"))
         own = far[far["beta"] == beta].set_index(["seed", "component", "epoch"])["distance"].unstack() >= HALF_WAY
         away = own.mean() if len(own) else pd.Series(dtype=float)
         rows.append(
@@ -68,7 +67,7 @@ def summary(runs: list[Path]) -> pd.DataFrame:
                 "beta": beta,
                 "n": len(values),
                 "mean": pd.Series(values).mean(),
-                "sd": spread.sd if spread else float("nan"),
+                "sd": pd.Series(values).std(),
                 "lowest": min(values),
                 "highest": max(values),
                 "authors": authors_kl(beta)[EPOCHS],

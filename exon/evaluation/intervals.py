@@ -42,6 +42,16 @@ def pooled(groups: Iterable[Sequence[float]]) -> Spread | None:
     return Spread((squares / df) ** 0.5, df) if df else None
 
 
+SEEDS = 3
+"""Fewer runs have no interval of one more, which would be wider than anything that is held against it."""
+
+
+def of_one_more(values: Sequence[float]) -> tuple[float, float] | None:
+    """`prediction_interval` of one more run, by the spread of these alone; None where there are fewer than `SEEDS`."""
+    spread = pooled([values])
+    return prediction_interval(values, spread) if spread and len(values) >= SEEDS else None
+
+
 def prediction_interval(
     values: Sequence[float], spread: Spread, level: float = 0.95, further: int = 1
 ) -> tuple[float, float]:

@@ -161,9 +161,8 @@ def against(
             if len(theirs):
                 sd = theirs.get("sd", 0 * theirs["value"]).fillna(0)
                 axis.plot(theirs[by], theirs["value"], style, marker="s", markersize=4, color=AUTHORS, label=name)
-                axis.errorbar(
-                    theirs[by], theirs["value"], sd, linestyle="none", capsize=3 if sd.any() else 0, color=AUTHORS
-                )
+                if sd.any():
+                    axis.errorbar(theirs[by], theirs["value"], sd, linestyle="none", capsize=3, color=AUTHORS)
                 heights += [*(theirs["value"] - sd), *(theirs["value"] + sd)]
         for name, value in (controls or {}).get(metrics, {}).items():
             axis.axhline(value, color=GREY, linewidth=0.8, linestyle="-.")

@@ -62,10 +62,6 @@ def of_seed_1(runs: list[Path]) -> list[Path]:
     return [run for run in runs if record.experiment_of(run).seed == 1]
 
 
-def with_a_distance(runs: list[Path]) -> list[Path]:
-    return [run for run in runs if record.experiment_of(run).distance is not None]
-
-
 def named(run: Path) -> str:
     """The beta of a run, as a title."""
     return rf"$\beta = {record.experiment_of(run).beta:g}$"
@@ -165,22 +161,16 @@ def _by_distance(runs: list[Path]) -> dict[float, Path]:
     return dict(sorted((distance, run) for distance, run in distances if distance is not None))
 
 
+def with_a_distance(runs: list[Path]) -> list[Path]:
+    """In order of the distance."""
+    return list(_by_distance(runs).values())
+
+
 def design_latent(runs: list[Path]) -> Figure:
     panels = {}
     for distance, run in _by_distance(runs).items():
         panels[f"$r = {distance:g}$"] = codes(run)
     return compare.latent_panels(panels, limit=24)
-
-
-def layout_title(run: Path) -> str:
-    """A layout of the grid `layouts` as words: its shape, and which digit takes which of its places."""
-    experiment = record.experiment_of(run)
-    shape = {"grid": "two rows"}.get(experiment.prior, experiment.prior)
-    return shape if experiment.order is None else f"{shape}, places {' '.join(map(str, experiment.order))}"
-
-
-def design_layouts(runs: list[Path]) -> Figure:
-    return compare.latent_panels({layout_title(run): codes(run) for run in runs}, limit=24)
 
 
 def design_paths(runs: list[Path]) -> Figure:
@@ -194,15 +184,15 @@ def design_paths(runs: list[Path]) -> Figure:
 
 def design_diversity(runs: list[Path]) -> Figure:
     panels = {"path_negative_ssim": "negative SSIM between centers", "center_error_pct": "center error (%)"}
-    here = metrics_of(list(_by_distance(runs).values()))
+    here = metrics_of(runs)
     draws = here.loc[here["metric"] == "center_error_floor_pct", ["distance", "metric", "value"]]
     return compare.against(panels, here, {DRAWS: draws.assign(metric="center_error_pct")}, by="distance")
 
 
 def _cells(runs: list[Path]) -> dict[str, Path]:
-    """title -> the run of seed 1, in the order of the ablation's cells."""
+    """title -> the run, in the order of the ablation's cells; of one seed."""
     experiments = {run: record.experiment_of(run) for run in runs}
-    cells = {(e.use_cross_entropy, e.use_kl): run for run, e in experiments.items() if e.seed == 1}
+    cells = {(e.use_cross_entropy, e.use_kl): run for run, e in experiments.items()}
     if empty := [title for cell, title in CELLS.items() if cell not in cells]:
         raise UserError(f"no run of seed 1 of the cell {empty[0]!r} is finished")
     return {title: cells[cell] for cell, title in CELLS.items()}
@@ -258,7 +248,6 @@ FIGURES = {
     "mnist-first-epochs": Plotted(FIRST, mnist_first_epochs),
     "mnist-v-nat": Plotted(BETA, mnist_v_nat, at(SHOWN)),
     "design-latent": Plotted("prior_design", design_latent, with_a_distance),
-    "design-layouts": Plotted("layouts", design_layouts),
     "design-paths": Plotted("prior_design", design_paths, with_a_distance),
     "design-diversity": Plotted("prior_design", design_diversity, with_a_distance),
     "ablation-latent": Plotted("ablation/v2_*", ablation_latent, of_seed_1),

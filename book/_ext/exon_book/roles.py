@@ -16,7 +16,7 @@ from exon.evaluation.claims.claim import FAILS, UNKNOWN, check
 from exon.runs import judged, record
 from exon_book.lookup import anchor, declared, formatted, locate, logger, runs_of, traced, value_of
 from exon_book.reading import RecordRole
-from exon_book.tables import with_spread
+from exon_book.tables import number, with_spread
 
 
 class MetricRole(RecordRole):
@@ -63,17 +63,19 @@ STATISTICS: dict[str, Callable[[list[float]], float]] = {
     "sd": statistics.stdev,
     "n": len,
 }
-WORDS: dict[str, Callable[[list[float], str], str]] = {
-    "spread": lambda values, form: _spread(values, form),
-    "runs": lambda values, form: "one run" if len(values) == 1 else f"{len(values)} runs",
-}
 
 
 def _spread(values: list[float], form: str) -> str:
     """Mean and standard deviation; of two values both, since their deviation says little, and of one the value."""
     if len(values) == 2:
-        return " and ".join(format(value, form) for value in sorted(values))
+        return " and ".join(number(value, form) for value in sorted(values))
     return with_spread(statistics.mean(values), statistics.stdev(values) if len(values) > 2 else math.nan, form)
+
+
+WORDS: dict[str, Callable[[list[float], str], str]] = {
+    "spread": _spread,
+    "runs": lambda values, form: "one run" if len(values) == 1 else f"{len(values)} runs",
+}
 
 
 class OverRole(RecordRole):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from exon.evaluation.claims.claim import Claim, ordered
-from exon.evaluation.claims.evidence import Evidence
+from exon.evaluation.claims.evidence import Evidence, apart
 from exon.evaluation.controls import ALONE, FULL, ONE_CENTER, SUPERVISED, kind
 from exon.evaluation.tables import outcomes
 
@@ -19,36 +19,42 @@ def between(metric: str, lower: str, higher: str) -> Evidence:
         table = outcomes(runs)
         values = table.groupby(table.apply(kind, axis=1))[metric]
         low, high = values.get_group(lower), values.get_group(higher)
-        return pd.Series(
-            {f"highest, {lower} (n = {len(low)})": low.max(), f"lowest, {higher} (n = {len(high)})": high.min()}
-        )
+        return apart(low, high, f"{lower} (n = {len(low)})", f"{higher} (n = {len(high)})")
 
     return evidence
 
 
-def _claim(name: str, sentence: str, evidence: Evidence) -> Claim:
-    return Claim(name, sentence, RUNS, evidence, ordered)
+def _claim(name: str, sentence: str, metric: str, lower: str, higher: str) -> Claim:
+    return Claim(name, sentence, RUNS, between(metric, lower, higher), ordered)
 
 
 CONTROLS = (
     _claim(
         "ten-centers-separate",
         "At beta 5 every run has a higher purity than every run with one center for all labels.",
-        between("purity_pct", ONE_CENTER, FULL),
+        "purity_pct",
+        ONE_CENTER,
+        FULL,
     ),
     _claim(
         "classifier-alone-errs-less",
         "At beta 5 every run has a higher test error than every run of the classifier alone.",
-        between("test_error_pct", ALONE, FULL),
+        "test_error_pct",
+        ALONE,
+        FULL,
     ),
     _claim(
         "unlabelled-images-help",
         "The test error of every run with cross-entropy and SCI is below that of every run with cross-entropy alone.",
-        between("test_error_pct", ALONE, SUPERVISED),
+        "test_error_pct",
+        ALONE,
+        SUPERVISED,
     ),
     _claim(
         "full-model-beats-supervision",
         "At beta 5 every run has a lower test error than every run with cross-entropy alone.",
-        between("test_error_pct", FULL, SUPERVISED),
+        "test_error_pct",
+        FULL,
+        SUPERVISED,
     ),
 )

@@ -59,13 +59,17 @@ def effects_of(outcome: str, *terms: str) -> Evidence:
     return evidence
 
 
+def apart(lower: pd.Series, higher: pd.Series, lower_name: str, higher_name: str) -> pd.Series:
+    """The highest of some values and the lowest of others: in order where each of the first is below each of the others."""
+    return pd.Series([lower.max(), higher.min()], [f"highest, {lower_name}", f"lowest, {higher_name}"])
+
+
 def extremes(outcome: str, lower: Cell, higher: Cell) -> Evidence:
     """The highest value in one cell of the ablation, and the lowest in another."""
 
     def evidence(runs: list[Path]) -> pd.Series:
         cells = outcomes(runs).groupby(list(FACTORS))[outcome]
-        values = cells.get_group(lower).max(), cells.get_group(higher).min()
-        return pd.Series(values, [f"highest, {CELLS[lower]}", f"lowest, {CELLS[higher]}"])
+        return apart(cells.get_group(lower), cells.get_group(higher), CELLS[lower], CELLS[higher])
 
     return evidence
 
@@ -79,7 +83,7 @@ def extremes_by_kl(outcome: str, lower: Ends, higher: Ends) -> Evidence:
         low, high = (chosen.loc[chosen["kl_weight"].between(*ends), "value"] for ends in (lower, higher))
         if low.empty or high.empty:
             raise UserError("no run has such a factor on the KL")
-        return pd.Series([low.max(), high.min()], [f"highest, {_words(lower)}", f"lowest, {_words(higher)}"])
+        return apart(low, high, _words(lower), _words(higher))
 
     return evidence
 

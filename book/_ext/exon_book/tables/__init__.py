@@ -30,5 +30,14 @@ def with_spread(mean: float | None, sd: float, form: str) -> str:
     return number(mean, form) + ("" if sd != sd else f" ± {sd:{form}}")
 
 
+def held_against(value: float | None, interval: tuple[float, float] | None, form: str) -> tuple[str, str]:
+    """Whether a value lies in an interval, and the interval: ("yes", "2.61 to 4.22"); dashes where there is none."""
+    if interval is None:
+        return "–", "–"
+    low, high = interval
+    inside = "–" if value is None else "yes" if low <= value <= high else "no"
+    return inside, f"{number(low, form)} to {number(high, form)}"
+
+
 def _row(cells: Sequence[str]) -> nodes.row:
     return nodes.row("", *(nodes.entry("", nodes.paragraph("", cell)) for cell in cells))

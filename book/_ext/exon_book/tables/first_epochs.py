@@ -6,8 +6,7 @@ from docutils import nodes
 
 from exon.evaluation.first_epochs import EPOCHS, summary
 from exon_book.reading import GridDirective
-from exon_book.tables import number, table, with_spread
-from exon_book.tables.ledger import SEEDS
+from exon_book.tables import held_against, number, table, with_spread
 
 HEADS = (
     "β",
@@ -33,8 +32,7 @@ class FirstEpochs(GridDirective):
                 f"{beta:g}",
                 with_spread(row["mean"], row["sd"], ".2f"),
                 number(row["authors"], ".2f"),
-                "–" if row["n"] < SEEDS else "yes" if row["low"] <= row["authors"] <= row["high"] else "no",
-                "–" if row["n"] < SEEDS else f"{number(row['low'], '.2f')} to {number(row['high'], '.2f')}",
+                *held_against(row["authors"], None if row["low"] != row["low"] else (row["low"], row["high"]), ".2f"),
                 f"{row['n']:.0f}",
                 number(row["left_first"], ".1f"),
                 number(row["left"], ".1f"),

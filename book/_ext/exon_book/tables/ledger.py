@@ -7,12 +7,12 @@ from docutils import nodes
 
 from exon.errors import UserError
 from exon.evaluation import reference
-from exon.evaluation.intervals import pooled, prediction_interval
+from exon.evaluation.intervals import of_one_more
 from exon.evaluation.tables import metrics_of
 from exon.experiment import Experiment
 from exon.runs import grid, record
 from exon_book.reading import GridDirective
-from exon_book.tables import number, table, with_spread, without_empty
+from exon_book.tables import held_against, number, table, with_spread, without_empty
 from exon_book.tables.trials import authors_error_at, steps_of
 
 FORMS = {"test_error_pct": ".2f", "kl": ".3f", "negative_ssim": ".3f", "cardinality_automobile": ".1f"}
@@ -30,7 +30,6 @@ HEADS = (
     "authors, epoch 100",
 )
 """In this order a phone shows the finding, and the rest scrolls."""
-SEEDS = 3  # from so many on a beta has an interval of its own
 
 
 class Ledger(GridDirective):
@@ -73,7 +72,7 @@ def ledger(metrics: pd.DataFrame, metric: str, epochs: int, long: pd.DataFrame) 
     """The rows of the table, as text.
 
     The authors' value is held against the interval in which one more run would lie: it is a single run itself. The interval is
-    made of the seeds at its own beta; where they are fewer than `SEEDS`, the spread is unknown.
+    made of the seeds at its own beta (`exon.evaluation.intervals.of_one_more`).
 
     Args:
         metrics, long: the metric's rows of `metrics_of` the runs here, and of those that are as long as the paper's.
@@ -85,11 +84,7 @@ def ledger(metrics: pd.DataFrame, metric: str, epochs: int, long: pd.DataFrame) 
     rows = []
     for beta, mean, sd, count in zip(here.index.tolist(), here["mean"], here["std"], here["count"], strict=True):
         values = metrics.loc[metrics["beta"] == beta, "value"].tolist()
-        interval, inside = "–", "–"
-        if (spread := pooled([values])) and count >= SEEDS:
-            low, high = prediction_interval(values, spread)
-            interval = f"{number(low, form)} to {number(high, form)}"
-            inside = "–" if beta not in early else "yes" if low <= early[beta] <= high else "no"
+        inside, interval = held_against(early.get(beta), of_one_more(values), form)
         rows.append(
             [
                 f"{beta:g}",
