@@ -103,6 +103,12 @@ def test_every_stored_run_is_listed_with_its_files(site):
         assert (site / "records" / path).with_name("run.ipynb").is_file() == kept
 
 
+def test_every_entry_of_the_sidebar_has_a_name_of_its_own(site):
+    entries = [link.text.strip() for link in pages(site)[site / "book" / "index.html"].select("nav.bd-links li a")]
+    assert len(set(entries)) == len(entries) > 20
+    assert "One run: r = 4, cpu" in entries
+
+
 def test_no_page_is_heavy(site):
     """HTML and images of a page of the book itself; executed notebooks carry their figures with them."""
     for path, soup in pages(site).items():

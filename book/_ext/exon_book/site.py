@@ -1,4 +1,4 @@
-"""The site as a whole: its address ($EXON_SITE_URL) for sitemap.xml and OpenGraph, names for the theme's controls, its icons."""
+"""The site as a whole: its address ($EXON_SITE_URL) for sitemap.xml and OpenGraph, names for runs and controls, its icons."""
 
 import os
 import re
@@ -9,7 +9,8 @@ from sphinx.application import Sphinx
 from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.config import Config
 
-from exon_book.lookup import logger
+from exon.runs import record
+from exon_book.lookup import is_own, logger
 
 
 def publish(app: Sphinx) -> None:
@@ -29,6 +30,17 @@ def keep_units(app: Sphinx, doctree: nodes.document) -> None:
     for text in list(doctree.findall(nodes.Text)):
         if " %" in text and not isinstance(text.parent, (nodes.literal, nodes.literal_block, nodes.raw)):
             text.parent.replace(text, nodes.Text(text.replace(" %", "\u00a0%")))
+
+
+def name_runs(app: Sphinx, doctree: nodes.document) -> None:
+    """Notebooks of runs share their heading: where they are listed, each is named by its profile and setting."""
+    folder = Path(app.srcdir, app.env.docname).parent
+    if app.env.docname.endswith("/run") and (folder / "run.json").is_file():
+        e = record.experiment_of(folder)
+        setting = f"β = {e.beta:g}" if e.distance is None else f"r = {e.distance:g}"
+        name = f"{'Your' if is_own(folder) else 'One'} run: {setting}, {e.profile}"
+        entry = next(app.env.tocs[app.env.docname].findall(nodes.reference))
+        entry[:] = [nodes.Text(name)]
 
 
 # What Sphinx and the theme write, and what a screen reader needs: a list role wants list items, a button wants a name.
