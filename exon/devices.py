@@ -32,6 +32,13 @@ def choose(name: str) -> torch.device:
     return torch.device(name)
 
 
+def accelerator(device: torch.device) -> str:
+    """What computes, as a record names it: the name of a CUDA device, "none" for the CPU, the type of any other."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return "none" if device.type == "cpu" else device.type
+
+
 def randomness_of_its_own(device: torch.device) -> AbstractContextManager[None]:
     """Afterwards the random states of PyTorch, of the CPU and of the device, are what they were before."""
     return torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type)

@@ -100,7 +100,9 @@ class Experiment(BaseModel):
     source: Literal["auto", "sample"] = "auto"
 
     prior: Literal["circle", "line", "row", "grid", "single", "one_hot"] = "circle"
-    distance: float | None = Field(None, gt=0, description="of the centers, for the layouts 'line' and 'one_hot'")
+    distance: float | None = Field(
+        None, gt=0, description="of each center from the origin, for the layouts 'line' and 'one_hot'"
+    )
     order: tuple[int, ...] | None = Field(
         None, description="label k takes the layout's center order[k]; None: center k"
     )

@@ -1,4 +1,4 @@
-"""Writing files so that nothing is ever half-written, or written by two at once."""
+"""Where things are, and writing files so that nothing is ever half-written, or written by two at once."""
 
 import errno
 import os

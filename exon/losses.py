@@ -114,8 +114,8 @@ def ramp_up(epoch: int, rampup_epochs: int) -> float:
 
 
 class Terms(NamedTuple):
-    """The terms of one step, each (N,) or None where it is off; N differs: 128 images in the first three, 32 labelled, 96
-    unlabelled.
+    """The terms of one step, each (N,) or None where it is off. N differs: the images under the bound in the first three, the
+    labelled ones in the next two, the unlabelled ones in the last.
     """
 
     recon: Tensor | None = None

@@ -1,4 +1,4 @@
-"""Numbers that describe a trained model; all of them means over images, exact even for a partial last batch."""
+"""Numbers that describe a trained model: means over images, of negative SSIM over pairs, exact even for a partial last batch."""
 
 import math
 

@@ -116,8 +116,8 @@ def grid(num_classes: int = 10, variance: float = 4.0) -> GaussianMixturePrior:
     _require(variance > 0, "variance", variance, "a positive number")
     half = num_classes // 2
     label = torch.arange(num_classes, dtype=torch.float64)
-    column, line = label % half - (half - 1) / 2, 0.5 - label.div(half, rounding_mode="floor")
-    return _isotropic(4 * math.sqrt(variance) * torch.stack([column, line], dim=1), variance)
+    column, height = label % half - (half - 1) / 2, 0.5 - label.div(half, rounding_mode="floor")
+    return _isotropic(4 * math.sqrt(variance) * torch.stack([column, height], dim=1), variance)
 
 
 def single(num_classes: int = 10, variance: float = 4.0) -> GaussianMixturePrior:

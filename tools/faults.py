@@ -15,8 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import chdir, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import chdir, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from exon.data import sources
 from exon.errors import UserError
 from exon.files import PART, write_text
 from exon.runs import checkpoint, grid, provenance, record
+from exon.runs.environment import environment
 from exon.runs.processor import words
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -277,7 +278,7 @@ DAMAGES: dict[str, Callable[[bytes, int], bytes]] = {
 def damage(kinds: tuple[str, ...] = tuple(DAMAGES)) -> dict[str, int]:
     """Every kind of damage to every kind of file: how many are named in one sentence."""
     named = tried = 0
-    with tempfile.TemporaryDirectory() as name, _environment(EXON_DATA=name), chdir(name):
+    with tempfile.TemporaryDirectory() as name, environment({"EXON_DATA": name}), chdir(name):
         folder = repository(Path(name))
         finish(folder, "run", "small", "--profile", "smoke", "--set", "epochs=1", "--out", "results/smoke/small/x")
         for path, read in readers(folder, folder / "results/smoke/small/x").items():
@@ -315,17 +316,6 @@ def readers(folder: Path, run: Path) -> dict[Path, Callable[[], object]]:
         run / "run.json": lambda: record.read(run),
         folder / "grid.yaml": lambda: grid.load(folder / "grid.yaml"),
     }
-
-
-@contextmanager
-def _environment(**variables: str) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def main() -> None:

@@ -12,13 +12,6 @@ REPLICATES = ("seed",)
 """The settings whose levels are repetitions; what varies with them is the noise. Another split is another setting."""
 
 
-def one_row_a_run(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a runs.csv, one for each run and metric, as one row for each run: settings, and a column for each metric."""
-    keys = ["profile", "experiment", "run"]
-    settings = table.drop(columns=["metric", "value"]).drop_duplicates()
-    return settings.merge(table.pivot(index=keys, columns="metric", values="value").reset_index(), on=keys)
-
-
 def contrasts(first: str, second: str) -> dict[str, dict[tuple[bool, bool], int]]:
     """Effect -> the sign of each cell's mean in it; a cell is (first on, second on)."""
     on, only_first, only_second, off = (True, True), (True, False), (False, True), (False, False)

@@ -50,7 +50,7 @@ def authors_kl(beta: float) -> "pd.Series[float]":
 def summary(runs: list[Path]) -> pd.DataFrame:
     """A row for each beta, as index, after `EPOCHS` epochs.
 
-    Columns n, mean, sd, lowest and highest: of the KL over seeds; authors: theirs; low and high: the 95 % interval of one more
+    Columns n, mean and sd: of the KL over seeds; authors: theirs; low and high: the 95 % interval of one more
     run (`exon.evaluation.intervals.of_one_more`); left_first and left: of ten components the mean number that are `HALF_WAY`
     or more from their center after the first epoch and now; n_left: over so many runs; stayed: the share of components that
     are on the same side of that distance at both times.
@@ -68,8 +68,6 @@ def summary(runs: list[Path]) -> pd.DataFrame:
                 "n": len(values),
                 "mean": pd.Series(values).mean(),
                 "sd": pd.Series(values).std(),
-                "lowest": min(values),
-                "highest": max(values),
                 "authors": authors_kl(beta)[EPOCHS],
                 "low": low,
                 "high": high,

@@ -19,12 +19,12 @@ from exon.evaluation.claims import CLAIMS
 from exon.evaluation.claims.claim import check
 from exon.evaluation.comparison import Comparison, Rows
 from exon.evaluation.effects import REPLICATES, effects
-from exon.evaluation.intervals import pooled, prediction_interval
+from exon.evaluation.intervals import prediction_interval
 from exon.evaluation.primary import TERMS
 from exon.evaluation.tables import CELLS, FACTORS, outcomes
 from exon.experiment import Experiment
 from exon.runs import grid
-from exon.runs.verify import seeds_of
+from exon.runs.verify import seeds_of, spread_of
 
 SAME, ONLY_STORED, ONLY_OWN, OPPOSITE, NEITHER = (
     "same sign in both",
@@ -137,15 +137,12 @@ def _cells(runs: list[grid.Run], keys: list[str], stored: pd.DataFrame, new: pd.
     rows: Rows = []
     for cell in dict.fromkeys(_cell(run.experiment, keys) for run in runs):
         old, own = (table[table["cell"] == cell] for table in (stored, new))
-        neighbours = list(seeds_of(Path(old["folder"].iloc[0]))[1].items()) if len(old) == 1 else []
+        neighbours = seeds_of(Path(old["folder"].iloc[0]))[1] if len(old) == 1 else {}
         for metric in _metrics(stored, new):
             values, found = old[metric].dropna().tolist(), own[metric].dropna().tolist()
-            spread, source = pooled([values]) if values else None, f"{len(values)} stored seeds"
-            if spread is None:
-                groups = {name: seeds for name, group in neighbours if len(seeds := _of(metric, group)) > 1}
-                spread, source = pooled(groups.values()), f"1 stored seed, and the spread at {', '.join(groups)}"
             low = high = within = None
-            if values and found and spread and spread.sd > 0:
+            spread, source = spread_of(metric, values, neighbours) if values and found else (None, "")
+            if spread and spread.sd > 0:
                 low, high = prediction_interval(values, spread, further=len(found))
                 if metric.endswith("_pct"):
                     low, high = max(low, 0.0), min(high, 100.0)
@@ -153,10 +150,6 @@ def _cells(runs: list[grid.Run], keys: list[str], stored: pd.DataFrame, new: pd.
             summary = {"cell": cell, "metric": metric, **_summary("stored", values), **_summary("new", found)}
             rows.append(summary | {"low": low, "high": high, "spread": "" if low is None else source, "within": within})
     return rows
-
-
-def _of(metric: str, seeds: Mapping[int, Mapping[str, float]]) -> list[float]:
-    return [metrics[metric] for metrics in seeds.values() if metric in metrics]
 
 
 def _summary(series: str, values: list[float]) -> dict[str, Any]:

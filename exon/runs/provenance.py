@@ -40,8 +40,9 @@ def begin(dataset: "Dataset", device: "torch.device | None" = None) -> dict[str,
     """
     import torch
 
+    from exon import devices
+
     device = device or torch.device("cpu")
-    accelerators = {"cpu": "none", "cuda": torch.cuda.get_device_name(device) if device.type == "cuda" else ""}
     return {
         "commit": _git("rev-parse", "HEAD") or "unknown",
         "code_changed": bool(_git("status", "--porcelain", "--", "exon", "notebooks")),
@@ -49,7 +50,7 @@ def begin(dataset: "Dataset", device: "torch.device | None" = None) -> dict[str,
         "data": data_of(dataset),
         "processor": processor(),
         "device": device.type,
-        "accelerator": accelerators.get(device.type, device.type),
+        "accelerator": devices.accelerator(device),
         "threads": torch.get_num_threads(),
         "arithmetic": arithmetic.in_force() if device.type == "cpu" else "native",
         "python": platform.python_version(),

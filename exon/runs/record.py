@@ -28,10 +28,7 @@ PUBLISHED_LATER = "EXON_PUBLISHED_LATER"
 COLUMNS = ("profile", "experiment", "run", *SETTINGS, "metric", "value")
 
 
-FILES = (
-    *("history.csv", "split.json", "model.safetensors", "arrays.safetensors", "run.ipynb", "run.json"),
-    "run.failed.ipynb",
-)
+FILES = (*("history.csv", "split.json", "model.safetensors", "arrays.safetensors", "run.ipynb", "run.json"),)
 """All that a run folder may hold."""
 
 
@@ -240,7 +237,7 @@ def read(run: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         changed = content.get("sha256", digest := _digest(content)) != digest
-        experiment = Experiment.model_validate_json(json.dumps(content["experiment"]))
+        experiment = Experiment(**content["experiment"])
         parts = {
             "experiment": experiment.model_dump(mode="json"),
             "metrics": {name: value for name, value in content["metrics"].items() if value is not None},
@@ -265,7 +262,7 @@ def _digest(content: dict[str, Any]) -> str:
 
 def experiment_of(run: Path) -> Experiment:
     """The experiment that a run's record describes."""
-    return Experiment.model_validate_json(json.dumps(read(run)["experiment"]))
+    return Experiment(**read(run)["experiment"])
 
 
 def summarize(results: Path) -> "pd.DataFrame":
@@ -277,7 +274,7 @@ def summarize(results: Path) -> "pd.DataFrame":
         content = read(path.parent)
         profile, notebook, run = path.parent.relative_to(results).parts
         settings = {"profile": profile, "experiment": notebook, "run": run}
-        settings |= {name: _cell(value) for name, value in experiment_of(path.parent) if name in SETTINGS}
+        settings |= {name: _cell(value) for name, value in Experiment(**content["experiment"]) if name in SETTINGS}
         rows += [{**settings, "metric": metric, "value": value} for metric, value in content["metrics"].items()]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 

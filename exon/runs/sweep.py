@@ -33,15 +33,17 @@ def plan(runs: list[grid.Run]) -> "pd.DataFrame":
     sizes: dict[str, list[float]] = {}
     for path in [*from_root("results").glob("*/*/*/run.json"), *from_root(OWN).glob("*/*/*/run.json")]:
         try:
-            content = record.training_provenance(record.read(path.parent))
-            key = (*_key(record.experiment_of(path.parent)), content["accelerator"])
-            pace = _pace(path.parent)
+            content = record.read(path.parent)
             size = sum(file.stat().st_size for file in path.parent.iterdir() if not file.name.startswith(PART)) / 1e6
         except (FileNotFoundError, UserError):
             if path.exists():
                 raise
             continue  # another process is just replacing it
-        paces.setdefault(key, {}).setdefault(record.hardware(content), []).append(pace)
+        experiment, training = Experiment(**content["experiment"]), record.training_provenance(content)
+        threads = training["threads"] if training["accelerator"] == "none" else 1
+        pace = content["metrics"]["seconds"] / 60 * threads / experiment.epochs
+        key = (*_key(experiment), training["accelerator"])
+        paces.setdefault(key, {}).setdefault(record.hardware(training), []).append(pace)
         sizes.setdefault(path.parent.parent.name, []).append(size)
     rows = []
     for run in runs:
@@ -191,25 +193,12 @@ def _key(experiment: Experiment) -> tuple[object, ...]:
 
 def _accelerator(experiment: Experiment) -> str:
     """The accelerator that an experiment would use here, as a record names it; "unknown" where its device is missing."""
-    import torch
-
     from exon import devices
 
     try:
-        device = devices.choose(experiment.device)
+        return devices.accelerator(devices.choose(experiment.device))
     except UserError:
         return "unknown"
-    return {"cpu": "none", "cuda": torch.cuda.get_device_name() if device.type == "cuda" else ""}.get(
-        device.type, device.type
-    )
-
-
-def _pace(folder: Path) -> float:
-    """Minutes for an epoch of a finished run; of one thread, where the processor did it."""
-    content = record.read(folder)
-    training = record.training_provenance(content)
-    threads = training["threads"] if training["accelerator"] == "none" else 1
-    return float(content["metrics"]["seconds"]) / 60 * threads / content["experiment"]["epochs"]
 
 
 def _finished_epochs(run: grid.Run) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from exon.errors import CellError, UserError
-from exon.evaluation.intervals import pooled, prediction_interval
+from exon.evaluation.intervals import Spread, pooled, prediction_interval
 from exon.experiment import Experiment
 from exon.runs import arithmetic, judged, notebook, record
 from exon.runs.environment import environment
@@ -206,14 +206,8 @@ def _by_intervals(stored: Path, old: dict[str, float], new: dict[str, float], re
 
 
 def _line(metric: str, old: float, new: float | None, own: Seeds, neighbours: dict[str, Seeds]) -> Line:
-    values = _values(metric, own)
-    spread, source = pooled([values]), f"{len(values)} stored seeds"
-    if spread is None:
-        groups = {name: _values(metric, seeds) for name, seeds in neighbours.items()}
-        source = (
-            f"1 stored seed and the spread at {', '.join(name for name, group in groups.items() if len(group) > 1)}"
-        )
-        spread = pooled(group for group in groups.values() if group)
+    values = values_of(metric, own)
+    spread, source = spread_of(metric, values, neighbours)
     interval = prediction_interval(values, spread, LEVEL) if spread and spread.sd > 0 else None
     if new is None or new == old:
         status = MISSING if new is None else SAME
@@ -224,7 +218,21 @@ def _line(metric: str, old: float, new: float | None, own: Seeds, neighbours: di
     return Line(metric, old, new, status, interval, source if interval else "")
 
 
-def _values(metric: str, seeds: Seeds) -> list[float]:
+def spread_of(metric: str, values: list[float], neighbours: dict[str, Seeds]) -> tuple[Spread | None, str]:
+    """The spread of a metric over seeds, and where it is from: of the values at a setting, of one alone that of its neighbours.
+
+    Args:
+        values: the metric at the setting, one or more.
+        neighbours: as of `seeds_of`.
+    """
+    if spread := pooled([values]):
+        return spread, f"{len(values)} stored seeds"
+    groups = {name: group for name, seeds in neighbours.items() if len(group := values_of(metric, seeds)) > 1}
+    return pooled(groups.values()), f"1 stored seed and the spread at {', '.join(groups)}"
+
+
+def values_of(metric: str, seeds: Seeds) -> list[float]:
+    """A metric of all seeds that have it."""
     return [metrics[metric] for metrics in seeds.values() if metric in metrics]
 
 

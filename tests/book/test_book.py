@@ -142,8 +142,9 @@ def test_the_tally_of_verdicts_is_that_of_the_table(site):
     verdicts = Counter(row.td.text.strip() for row in page.select("table.verdicts tbody tr"))
     words = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
     assert verdicts.keys() == {"Partly", "Open"}  # else the sentence is another one
-    tally = (words[n] for n in (verdicts.total(), verdicts["Partly"], verdicts["Open"]))
-    said = "Of the {} rows below, {} are partly borne out and {} are still open".format(*tally)
+    total, partly, still_open = (words[n] for n in (verdicts.total(), verdicts["Partly"], verdicts["Open"]))
+    said = f"The table has {total} rows, one for each claim and data set tested. {partly.capitalize()} are partly supported"
+    said += f" and {still_open} are open; none is supported in full."
     assert said in " ".join(page.select_one("article p").text.split())
 
 

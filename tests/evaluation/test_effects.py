@@ -12,7 +12,7 @@ from scipy import stats
 from exon.errors import UserError
 from exon.evaluation.effects import effects
 from exon.files import write_text
-from exon.runs import grid, record
+from exon.runs import grid
 
 
 def design(values):
@@ -133,7 +133,6 @@ def test_the_example_of_the_page_is_true(tmp_path, monkeypatch):
         error = 50 - 30 * (e.use_cross_entropy and e.use_kl) + 10 * (e.prior == "row") + e.seed / 100
         content = {"experiment": e.model_dump(mode="json"), "metrics": {"center_error_pct": error}, "provenance": {}}
         write_text(run.folder / "run.json", json.dumps(content))
-    write_text(tmp_path / "results/own/summary/runs.csv", record.summarize(runs[0].root).to_csv(index=False))
     monkeypatch.chdir(tmp_path)
     *preparation, last = re.search(r"```python\n(.*?)```", example, re.DOTALL)[1].strip().split("\n")
     names = {}

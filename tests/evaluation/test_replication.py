@@ -146,7 +146,7 @@ def test_a_single_stored_seed_takes_the_spread_beside_it(tmp_path, stored):
     }
     both = stored.query("use_cross_entropy and use_kl")["recon"]
     assert neighbours[f"kl_weight = 1.0 ({len(both)} seeds)"] == both.tolist()
-    assert row["spread"] == f"1 stored seed, and the spread at {', '.join(neighbours)}"
+    assert row["spread"] == f"1 stored seed and the spread at {', '.join(neighbours)}"
     spread = pooled(neighbours.values())
     interval = stats.t.interval(0.95, spread.df, row["stored_mean"], spread.sd * (1 + 1 / 2) ** 0.5)
     assert (row["low"], row["high"]) == pytest.approx(interval)

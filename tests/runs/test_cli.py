@@ -87,12 +87,6 @@ def test_a_damaged_cache_stops_a_run_that_may_use_the_sample(exon, no_data, tmp_
     assert "delete it and run" in err
 
 
-def test_data_check_wants_a_cache(exon, no_data):
-    code, _, err = exon("data", "mnist", "--check")
-    assert code == 2
-    assert "does not exist" in err
-
-
 def test_data_reports_what_it_has(exon, monkeypatch, tmp_path):
     monkeypatch.setenv("EXON_DATA", str(tmp_path))
     (tmp_path / "mnist.safetensors").write_text("")

@@ -24,7 +24,7 @@ def repository(tmp_path):
     folder.mkdir(parents=True)
     for part in ("run.json", "run.ipynb", "history.csv"):
         (folder / part).symlink_to((RUN / part).absolute())
-    (folder / "run.failed.ipynb").write_text("{}")
+    (folder / "notes.txt").write_text("")
     return tmp_path
 
 

@@ -220,7 +220,7 @@ def names(folder):
 def test_a_run_folder_never_holds_files_of_two_runs(tmp_path, tiny, sample, fitted, monkeypatch):
     run = tmp_path / "run"
     record.save(run, tiny, sample, fitted, {"kl": 1.0}, arrays={"z": torch.zeros(1)})
-    for name in ("run.ipynb", "run.failed.ipynb", "notes.txt"):
+    for name in ("run.ipynb", "notes.txt"):
         (run / name).write_text("before")
     before = {path.name: path.read_bytes() for path in run.iterdir()}
     held = []

@@ -21,7 +21,7 @@
 {replication} claims                                       what runs with new seeds found, beside the stored ones
 {bits} portable.csv                                        weights of the same run on several processors
 {operations} portable_operations.csv                       single operations that give the same bits there
-{judges}                                                   the same of the judges
+{judges}                                                   how each judge was trained, and its errors
 {methods}                                                  others' published test errors, ours first
 {speed} beta                                               seconds of an epoch, here and in the authors' logs
 {source} exon.losses.kl_label                              a function of the package, without its docstring

@@ -1,20 +1,17 @@
 """Directives that stand for one run or one figure."""
 
-import io
 import json
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
-import matplotlib.pyplot as plt
 from docutils import nodes
 from docutils.parsers.rst import directives
 from docutils.parsers.rst.directives.images import Figure
 
 from exon.errors import UserError
-from exon.figures import plots
-from exon.figures.svg import compact
 from exon.files import OWN
 from exon.runs import notebook, record, verify
+from exon_book.drawing import drawn, kept
 from exon_book.lookup import anchor, is_own, linked, locate, logger
 from exon_book.plots import FIGURES
 from exon_book.reading import GridDirective, RecordDirective
@@ -81,10 +78,7 @@ class Shown(RecordDirective, Figure):
         return super().run()
 
     def show(self, name: str, svg: str, source: nodes.paragraph) -> list[nodes.Node]:
-        target = Path(self.env.srcdir) / "_build" / "figures" / f"{name}.svg"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(svg)
-        self.arguments[0] = "/" + target.relative_to(self.env.srcdir).as_posix()
+        self.arguments[0] = kept(self.env, name, svg)
         self.options.setdefault("class", []).append("dark-light")
         (node, *messages) = Figure.run(self)
         if isinstance(node, nodes.figure):  # not where the options are wrong: then it is a message
@@ -120,13 +114,7 @@ class Plot(Shown, GridDirective):
         name = self.arguments[0]
         plotted = FIGURES[name]
         shown = plotted.choose(runs)
-        image = io.StringIO()
-        try:
-            with plt.rc_context(cast(Any, plots.STYLE)):
-                plotted.draw(shown).savefig(image, format="svg", metadata={"Date": None}, bbox_inches="tight")
-        finally:
-            plt.close("all")
-        return self.show(name, compact(image.getvalue()), self.origin(shown))
+        return self.show(name, drawn(lambda: plotted.draw(shown)), self.origin(shown))
 
 
 def figure_of(content: dict[str, Any], cell_id: str) -> str | None:

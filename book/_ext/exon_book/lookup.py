@@ -1,4 +1,4 @@
-"""Finding the records that a page speaks of, and noting them as what the page depends on."""
+"""Finding the records that a page speaks of, noting them as what the page depends on, and saying where a number is from."""
 
 import statistics
 from functools import cache

@@ -63,8 +63,9 @@ def of_seed_1(runs: list[Path]) -> list[Path]:
 
 
 def named(run: Path) -> str:
-    """The beta of a run, as a title."""
-    return rf"$\beta = {record.experiment_of(run).beta:g}$"
+    """The setting that a figure varies, as a title: the distance of the centers where there is one, else beta."""
+    experiment = record.experiment_of(run)
+    return rf"$\beta = {experiment.beta:g}$" if experiment.distance is None else f"$r = {experiment.distance:g}$"
 
 
 def codes(run: Path) -> tuple[Tensor, Tensor, GaussianMixturePrior]:
@@ -84,7 +85,7 @@ def mnist_planes(runs: list[Path]) -> Figure:
     return compare.planes({named(run): (*codes(run), decoded(run)) for run in runs}, limits=(24, 15))
 
 
-def front(runs: list[Path]) -> Figure:
+def latent(runs: list[Path]) -> Figure:
     return compare.latent_panels({named(run): codes(run) for run in runs}, limit=24)
 
 
@@ -156,30 +157,14 @@ def mnist_first_epochs(runs: list[Path]) -> Figure:
     return first_epochs_figure(kl, authors, first_epochs.distances(runs), first_epochs.HALF_WAY)
 
 
-def _by_distance(runs: list[Path]) -> dict[float, Path]:
-    distances = [(record.experiment_of(run).distance, run) for run in runs]
-    return dict(sorted((distance, run) for distance, run in distances if distance is not None))
-
-
 def with_a_distance(runs: list[Path]) -> list[Path]:
     """In order of the distance."""
-    return list(_by_distance(runs).values())
-
-
-def design_latent(runs: list[Path]) -> Figure:
-    panels = {}
-    for distance, run in _by_distance(runs).items():
-        panels[f"$r = {distance:g}$"] = codes(run)
-    return compare.latent_panels(panels, limit=24)
+    distances = {run: distance for run in runs if (distance := record.experiment_of(run).distance) is not None}
+    return sorted(distances, key=lambda run: distances[run])
 
 
 def design_paths(runs: list[Path]) -> Figure:
-    return plots.image_rows(
-        {
-            f"$r = {distance:g}$": data.to_float(record.arrays(run)["path"])
-            for distance, run in _by_distance(runs).items()
-        }
-    )
+    return plots.image_rows({named(run): data.to_float(record.arrays(run)["path"]) for run in runs})
 
 
 def design_diversity(runs: list[Path]) -> Figure:
@@ -239,7 +224,7 @@ BETA, CIFAR10 = "beta beta_seeds", "cifar10/beta-*"
 FIRST = "first_epochs beta/beta-0.1_* beta/beta-0.25_* beta/beta-1_* beta_seeds/beta-0.1_* beta_seeds/beta-0.25_*"
 CELLS_OF_ALL = "ablation ablation_seeds/v?_*"
 FIGURES = {
-    "front": Plotted(BETA, front, one_for_each((5.0,))),
+    "front": Plotted(BETA, latent, one_for_each((5.0,))),
     "mnist-planes": Plotted(BETA, mnist_planes, one_for_each(SHOWN)),
     "mnist-grids": Plotted(BETA, mnist_grids, one_for_each((0.1, 0.5, 5.0, 50.0))),
     "mnist-curves": Plotted(BETA, mnist_curves, at(SHOWN)),
@@ -247,7 +232,7 @@ FIGURES = {
     "mnist-explained": Plotted(BETA, explained(MNIST_EXPLAINED, "mnist")),
     "mnist-first-epochs": Plotted(FIRST, mnist_first_epochs),
     "mnist-v-nat": Plotted(BETA, mnist_v_nat, at(SHOWN)),
-    "design-latent": Plotted("prior_design", design_latent, with_a_distance),
+    "design-latent": Plotted("prior_design", latent, with_a_distance),
     "design-paths": Plotted("prior_design", design_paths, with_a_distance),
     "design-diversity": Plotted("prior_design", design_diversity, with_a_distance),
     "ablation-latent": Plotted("ablation/v2_*", ablation_latent, of_seed_1),

@@ -4,23 +4,24 @@ The example is kept in results/replication/, the reader's own lies in results/ow
 `exon replicate` leaves them.
 """
 
-import io
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from docutils import nodes
+from matplotlib.figure import Figure
 
 from exon.errors import UserError
 from exon.evaluation.claims.claim import HOLDS
 from exon.evaluation.comparison import Comparison, read, sentences
 from exon.evaluation.primary import PRIMARY, TERMS
-from exon.figures import forest, plots
+from exon.figures import forest
 from exon.figures import replication as figures
-from exon.figures.svg import compact
 from exon.runs.replicate import FOLDER
 from exon.runs.verify import HEADLINE
+from exon_book.drawing import drawn, kept
 from exon_book.lookup import linked
 from exon_book.reading import RecordDirective
 from exon_book.tables import number, table
@@ -59,15 +60,9 @@ class Replication(RecordDirective):
                     self.warn(str(error))
         return found
 
-    def figure(self, name: str, drawn: Any, alt: str, caption: str) -> nodes.figure:
+    def figure(self, name: str, draw: Callable[[], Figure], alt: str, caption: str) -> nodes.figure:
         """A figure as an image of the page, with its caption and a link to the stored runs."""
-        image = io.StringIO()
-        drawn.savefig(image, format="svg", metadata={"Date": None}, bbox_inches="tight")
-        plt.close(drawn)
-        target = Path(self.env.srcdir) / "_build" / "figures" / f"{name}.svg"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(compact(image.getvalue()))
-        uri = "/" + target.relative_to(self.env.srcdir).as_posix()
+        uri = kept(self.env, name, drawn(draw))
         stored = linked(self.env, nodes.inline("", "the stored runs"), "all-runs")
         source = nodes.paragraph(
             "", "", nodes.Text("From "), stored, nodes.Text(" and the new ones."), classes=["record"]
@@ -103,7 +98,7 @@ def claims(page: Replication, grid: str, found: dict[str, Comparison]) -> list[n
 def effects(page: Replication, grid: str, found: dict[str, Comparison]) -> list[nodes.Node]:
     """The ablation's effects on its primary outcomes side by side."""
     shown: list[nodes.Node] = []
-    series = _series(found, "effects", ("effect", "low", "high"))
+    series = _series(found)
     if series.empty:
         return []
     for stratum in series["stratum"].unique():
@@ -111,10 +106,9 @@ def effects(page: Replication, grid: str, found: dict[str, Comparison]) -> list[
         panels = _panels(chosen["outcome"])
         on = ", ".join(panels.values())
         alt = f"Simple effects of cross-entropy and KL and their interaction on {on}, with intervals: {_all(chosen)}."
-        with plt.rc_context(cast(Any, plots.STYLE)):
-            drawn = forest.forest(panels, TERMS, chosen)
-            caption = "Where both intervals of an effect lie on the same side of zero, the new runs repeat it."
-            shown.append(page.figure(f"replication-{grid}-effects-{len(shown)}", drawn, alt, caption))
+        caption = "Where both intervals of an effect lie on the same side of zero, the new runs repeat it."
+        draw = partial(forest.forest, panels, TERMS, chosen)
+        shown.append(page.figure(f"replication-{grid}-effects-{len(shown)}", draw, alt, caption))
     return shown
 
 
@@ -126,7 +120,7 @@ def effects_table(page: Replication, grid: str, found: dict[str, Comparison]) ->
             [
                 ", ".join(filter(None, (row["stratum"], _title(row["outcome"])))),
                 TERMS[row["term"]],
-                *(_interval(row, name, row["outcome"], "+") for name in ("stored", "new")),
+                *(_interval(row, name) for name in ("stored", "new")),
                 row["agreement"] or "–",
                 _within(row),
             ]
@@ -147,9 +141,8 @@ def outcomes(page: Replication, grid: str, found: dict[str, Comparison]) -> list
     values = values[values["metric"].isin(HEADLINE)]
     panels = _panels(values["metric"])
     alt = f"{', '.join(panels.values())} of every run in each cell, with the means' intervals, {_all(values)}."
-    with plt.rc_context(cast(Any, plots.STYLE)):
-        caption = "Small marks are single runs, large ones their mean with its 95 % interval."
-        return [page.figure(f"replication-{grid}-outcomes", figures.outcomes(panels, values), alt, caption)]
+    caption = "Small marks are single runs, large ones their mean with its 95 % interval."
+    return [page.figure(f"replication-{grid}-outcomes", partial(figures.outcomes, panels, values), alt, caption)]
 
 
 def outcomes_table(page: Replication, grid: str, found: dict[str, Comparison]) -> list[nodes.Node]:
@@ -187,16 +180,16 @@ def _named(whose: str, comparison: Comparison) -> str:
     return f"{whose}: {seeds}" if whose == FOLDERS[FOLDER] else f"seeds {seeds}"
 
 
-def _series(found: dict[str, Comparison], part: str, columns: tuple[str, ...]) -> pd.DataFrame:
-    """The rows of a part, the stored ones once, each with the name of its series."""
+def _series(found: dict[str, Comparison]) -> pd.DataFrame:
+    """The effects on primary outcomes, the stored ones once, each with the name of its series."""
     rows = []
     for whose, comparison in found.items():
         for name, series in (("stored", "stored"), ("new", _named(whose, comparison))):
             rows += [
                 {key: row[key] for key in ("stratum", "outcome", "term")}
                 | {"series": series}
-                | {column: row[f"{name}_{column}"] for column in columns}
-                for row in getattr(comparison, part)
+                | {column: row[f"{name}_{column}"] for column in ("effect", "low", "high")}
+                for row in comparison.effects
                 if row["outcome"] in PRIMARY and row[f"{name}_effect"] is not None
             ]
     return pd.DataFrame(rows).drop_duplicates(["stratum", "outcome", "term", "series"]) if rows else pd.DataFrame()
@@ -233,8 +226,8 @@ def _mean(row: dict[str, Any], series: str) -> str:
     return f"{number(row[f'{series}_mean'], form)}{spread} ({row[f'{series}_n']})"
 
 
-def _interval(row: dict[str, Any], series: str, metric: str, sign: str) -> str:
-    form = sign + _form(metric)
+def _interval(row: dict[str, Any], series: str) -> str:
+    form = "+" + _form(row["outcome"])
     effect = row[f"{series}_effect"]
     return (
         "–" if effect is None else f"{number(effect, form)} {_range(row[f'{series}_low'], row[f'{series}_high'], form)}"

@@ -56,7 +56,7 @@ class Trials(GridDirective):
         contents = sorted((record.read(run) for run in runs), key=lambda c: c["metrics"]["validation_error_pct"])
         rows = []
         for content in contents:
-            e = Experiment.model_validate(content["experiment"], strict=False)
+            e = Experiment(**content["experiment"])
             others = e.batch_size - e.labelled_batch_size
             batch = f"{e.labelled_batch_size} + {others}"
             minutes = number(content["metrics"]["seconds"] / 60, ".0f")

@@ -1,0 +1,74 @@
+"""What is claimed of the small runs on CIFAR-10."""
+
+from exon.evaluation.claims.claim import Claim, ordered
+from exon.evaluation.claims.evidence import (
+    BOTH,
+    NO_KL,
+    cardinalities,
+    change_without_cross_entropy,
+    extremes,
+    series,
+    v_nat_of_dimensions,
+)
+
+PATH = "cifar10/beta-*"
+CELLS = "cifar10/beta-0.05_* cifar10/ce-*"
+
+CIFAR10 = (
+    Claim(
+        "cifar10-cardinality-falls",
+        "On CIFAR-10 the cardinality of automobiles falls with every step of beta.",
+        PATH,
+        series("cardinality_automobile"),
+        lambda means: (means.diff().dropna() < 0).all(),
+    ),
+    Claim(
+        "cifar10-inside-more",
+        "On CIFAR-10 noise inside the activated subspace changes an image more than outside, at every beta.",
+        PATH,
+        series("change_ratio_low"),
+        lambda low: low.min() > 1,
+    ),
+    Claim(
+        "cifar10-label-lower",
+        "On CIFAR-10 V-nat is lower on the label dimensions than on the others, and below 1, at every beta.",
+        PATH,
+        v_nat_of_dimensions,
+        lambda v_nat: (v_nat["label"] < v_nat["others"]).all() and v_nat["label"].max() < 1,
+    ),
+    Claim(
+        "cifar10-purity",
+        "On CIFAR-10 the purity is above 11 % at every beta; chance alone gives 10 %.",
+        PATH,
+        series("purity_pct"),
+        lambda means: means.min() > 11,
+    ),
+    Claim(
+        "cifar10-alike",
+        "On CIFAR-10 the mean correlation of V-nat between two classes is above 0.9 at every beta.",
+        PATH,
+        series("v_nat_correlation"),
+        lambda means: means.min() > 0.9,
+    ),
+    Claim(
+        "cifar10-kl-selects",
+        "With cross-entropy and no KL all 256 dimensions are activated for every class, with both fewer than half.",
+        CELLS,
+        cardinalities,
+        lambda c: c["lowest without KL"] == 256 and c["highest with KL"] < 128,
+    ),
+    Claim(
+        "cifar10-kl-lowers-error",
+        "On CIFAR-10 every run with both terms has a lower test error than every run without KL.",
+        CELLS,
+        extremes("test_error_pct", BOTH, NO_KL),
+        ordered,
+    ),
+    Claim(
+        "cifar10-subspace-without-ce",
+        "On CIFAR-10 without cross-entropy, noise inside the activated subspace changes an image more than outside.",
+        CELLS,
+        change_without_cross_entropy,
+        lambda low: low.min() > 1,
+    ),
+)
