@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from matplotlib.transforms import ScaledTranslation
 from torch import Tensor
 
@@ -227,15 +227,21 @@ def _logarithmic(axis: Axes, levels: Sequence[float]) -> None:
     axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
 
-def intervals(table: pd.DataFrame, ylabel: str) -> Figure:
-    """A number with its interval against beta, on two logarithmic axes: index beta, columns value, low and high."""
-    figure, axis = plt.subplots(figsize=(5, 3.2), layout="constrained")
-    reach = [table["value"] - table["low"], table["high"] - table["value"]]
-    axis.errorbar(table.index, table["value"], reach, color=HERE, marker="o", capsize=3)
-    axis.axhline(1, color=GREY, linewidth=0.8, linestyle="--")
-    axis.set(xscale="log", yscale="log", xlabel=LOGARITHMIC["beta"], ylabel=ylabel)
-    axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axis.yaxis.set_minor_formatter(StrMethodFormatter("{x:g}") if axis.get_ylim()[1] < 20 else NullFormatter())
+def ratios(values: Mapping[str, Sequence[float]], xlabel: str) -> Figure:
+    """Ratios on a logarithmic axis, a row for each kind with a mark for each run; dashed: 1.
+
+    Args:
+        values: what stands before a row -> its ratio in each run.
+    """
+    figure, axis = plt.subplots(figsize=(6, 0.9 + 0.34 * len(values)), layout="constrained")
+    for height, ratios_of_runs in enumerate(values.values()):
+        axis.plot(ratios_of_runs, [height] * len(ratios_of_runs), "o", color=HERE, markersize=6, alpha=0.8)
+    axis.axvline(1, color=GREY, linewidth=0.8, linestyle="--")
+    axis.set(
+        xscale="log", xlabel=xlabel, yticks=range(len(values)), yticklabels=list(values), ylim=(-0.6, len(values) - 0.4)
+    )
+    axis.invert_yaxis()
+    axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     return figure
 
 

@@ -225,8 +225,8 @@ def test_curves_share_the_step():
         np.testing.assert_allclose(dashed.get_xydata(), [[390, 0.5]])
 
 
-def test_a_ratio_is_drawn_with_its_interval():
-    table = pd.DataFrame({"value": [2.0], "low": [1.5], "high": [3.0]}, index=[0.1])
-    (axis,) = compare.intervals(table, "ratio").axes
-    _, _, (bars,) = axis.containers[0]
-    np.testing.assert_allclose(bars.get_segments()[0], [[0.1, 1.5], [0.1, 3.0]])
+def test_a_ratio_is_drawn_for_every_run_in_the_row_of_its_kind():
+    (axis,) = compare.ratios({"activated": [5.0, 6.0], "random": [0.5]}, "ratio").axes
+    np.testing.assert_allclose(axis.lines[0].get_xydata(), [[5, 0], [6, 0]])
+    np.testing.assert_allclose(axis.lines[1].get_xydata(), [[0.5, 1]])
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["activated", "random"]

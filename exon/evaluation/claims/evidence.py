@@ -64,6 +64,18 @@ def apart(lower: pd.Series, higher: pd.Series, lower_name: str, higher_name: str
     return pd.Series([lower.max(), higher.min()], [f"highest, {lower_name}", f"lowest, {higher_name}"])
 
 
+def metrics_apart(lower: str, higher: str) -> Evidence:
+    """The highest value of one metric and the lowest of another, over the runs that measured both."""
+
+    def evidence(runs: list[Path]) -> pd.Series:
+        table = outcomes(runs).reindex(columns=[lower, higher]).dropna()
+        if table.empty:
+            raise KeyError(higher)
+        return apart(table[lower], table[higher], lower, higher)
+
+    return evidence
+
+
 def extremes(outcome: str, lower: Cell, higher: Cell) -> Evidence:
     """The highest value in one cell of the ablation, and the lowest in another."""
 

@@ -36,7 +36,6 @@ CIFAR10_EPOCHS, SOFTENED = 24, 0.5
 """Of the CIFAR-10 judge; half of its images are softened."""
 NETWORKS: dict[tuple[str, str], Callable[[int, float], nn.Module]] = {
     ("mnist", "classifier"): networks.mnist_classifier,
-    ("cifar10", "classifier"): networks.cifar10_classifier,
     ("cifar10", "airbench"): Airbench,
 }
 """By data set and by the name in the judge's record; a record that names none is of the paper's classifier."""
