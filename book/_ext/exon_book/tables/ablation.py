@@ -32,7 +32,7 @@ OUTCOMES = {
     "components_used": ("components used", ".1f"),
     "v_nat_label": ("V-nat, label dimensions (nats)", ".2f"),
     "v_nat_other": ("V-nat, the other dimensions (nats)", ".2f"),
-    "change_ratio": ("change of the image, inside : outside", ".1f"),
+    "change_ratio": ("squared change of the image, inside : outside", ".1f"),
     "judge_score": ("judge score", ".2f"),
 }
 
