@@ -86,6 +86,8 @@ def test_every_claim_holds_on_the_stored_records_and_shows_its_numbers(findings)
         ("authors-within-seeds", lambda n: n * [1, 3, 1, 1]),
         ("components-leave-at-once", lambda n: n - 2),
         ("authors-kl-is-exact", lambda n: n * ([1.01] * 8 + [1] * 8)),
+        ("codes-follow-the-order", lambda n: n[::-1]),
+        ("placed-in-every-layout", lambda n: n + 1),
         ("cifar10-cardinality-falls", lambda n: n[::-1].set_axis(n.index)),
         ("cifar10-inside-more", lambda n: n - 14),
         ("cifar10-label-lower", lambda n: -n),

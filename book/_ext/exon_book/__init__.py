@@ -16,7 +16,9 @@
 {effect}`ablation/v2_*::purity_pct::interaction`             one of them: "+24.7 [+17.4, +31.9]"
 {controls} beta/beta-5_* controls                          the full model on MNIST beside its controls
 {first-epochs} first_epochs                                KL and components away from their centers, over the seeds
+{layouts} layouts                                          where codes lie in several layouts of the centers
 {trials} cifar10_setting                                   the settings tried for small CIFAR-10 runs, by validation error
+{ladder} cifar10/beta-0.05_seed-1 cifar10_ladder           one change at a time, and what each gains on the validation images
 {runs} mnist                                               all runs of a notebook, with links to their records
 {replication} claims                                       what runs with new seeds found, beside the stored ones
 {bits} portable.csv                                        weights of the same run on several processors
@@ -50,6 +52,8 @@ from exon_book.tables.ablation import Cells, EffectRole, Effects
 from exon_book.tables.arithmetic import Bits, Operations
 from exon_book.tables.controls import Controls
 from exon_book.tables.first_epochs import FirstEpochs
+from exon_book.tables.ladder import Ladder
+from exon_book.tables.layouts import Layouts
 from exon_book.tables.ledger import Ledger
 from exon_book.tables.methods import Methods, Speed
 from exon_book.tables.records import Judges, Runs, copy_records
@@ -86,7 +90,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("effects", Effects)
     app.add_directive("controls", Controls)
     app.add_directive("first-epochs", FirstEpochs)
+    app.add_directive("layouts", Layouts)
     app.add_directive("trials", Trials)
+    app.add_directive("ladder", Ladder)
     app.add_directive("bits", Bits)
     app.add_directive("operations", Operations)
     app.add_directive("runs", Runs)

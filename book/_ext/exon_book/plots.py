@@ -11,7 +11,7 @@ from torch import Tensor
 
 from exon import data, explain
 from exon.errors import UserError
-from exon.evaluation import baselines, first_epochs, reference
+from exon.evaluation import baselines, first_epochs, layouts, reference
 from exon.evaluation.tables import CELLS, along, metrics_of, outcomes
 from exon.figures import compare, plots
 from exon.figures.first_epochs import first_epochs as first_epochs_figure
@@ -164,6 +164,10 @@ def with_a_distance(runs: list[Path]) -> list[Path]:
     return sorted(distances, key=lambda run: distances[run])
 
 
+def design_layouts(runs: list[Path]) -> Figure:
+    return compare.latent_panels({layouts.title(record.experiment_of(run)): codes(run) for run in runs}, limit=24)
+
+
 def design_paths(runs: list[Path]) -> Figure:
     return plots.image_rows({named(run): data.to_float(record.arrays(run)["path"]) for run in runs})
 
@@ -244,6 +248,7 @@ FIGURES = {
     "mnist-first-epochs": Plotted(FIRST, mnist_first_epochs),
     "mnist-v-nat": Plotted(BETA, mnist_v_nat, at(SHOWN)),
     "design-latent": Plotted("prior_design", latent, with_a_distance),
+    "design-layouts": Plotted("layouts", design_layouts),
     "design-paths": Plotted("prior_design", design_paths, with_a_distance),
     "design-diversity": Plotted("prior_design", design_diversity, with_a_distance),
     "ablation-latent": Plotted("ablation/v2_*", ablation_latent, of_seed_1),

@@ -13,6 +13,7 @@ from exon.evaluation.claims.claim import Claim, Finding, check
 from exon.evaluation.claims.controls import CONTROLS
 from exon.evaluation.claims.evidence import authors_kl, series
 from exon.evaluation.claims.first_epochs import FIRST_EPOCHS
+from exon.evaluation.claims.layouts import LAYOUTS
 from exon.evaluation.claims.over_beta import OVER_BETA
 from exon.runs import grid
 
@@ -23,6 +24,7 @@ CLAIMS = {
         *ABLATION,
         *CONTROLS,
         *FIRST_EPOCHS,
+        *LAYOUTS,
         Claim(
             "authors-kl-is-exact",
             "The KL of the authors' table is the last point of their curve, corrected, to the decimals they give.",

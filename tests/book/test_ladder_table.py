@@ -1,0 +1,27 @@
+"""The ladder's table, from records made for the purpose."""
+
+import json
+
+from bs4 import BeautifulSoup
+
+from exon.runs import grid
+
+
+def test_each_rung_stands_above_the_one_it_is_held_against(small_book):
+    numbers = {"beta-0.05_seed-1": 30.0, "1_width": 28.0, "2_linear-rate": 29.0}
+    files = {}
+    for run in grid.select("cifar10/beta-0.05_seed-1 cifar10_ladder"):
+        if run.name in numbers:
+            metrics = {"validation_error_pct": numbers[run.name], "test_error_pct": 31.0, "recon": 60.0}
+            content = {"experiment": run.experiment.model_dump(mode="json"), "metrics": metrics, "provenance": {}}
+            files[f"{run.folder}/run.json"] = json.dumps(content)
+    html, warnings = small_book("```{ladder} cifar10/beta-0.05_seed-1 cifar10_ladder\n```", files=files)
+    assert warnings == ""
+    rows = [
+        [cell.text.strip() for cell in row.select("td")]
+        for row in BeautifulSoup(html, "html.parser").select("tbody tr")
+    ]
+    assert [row[0] for row in rows] == list(numbers)
+    assert rows[0][1:] == ["–", "12", "30.00", "–", "60.0", "31.00", "yes"]
+    assert rows[1][1:] == ["labelled_batch_size 16, width 0.25", "4", "28.00", "+2.00", "60.0", "31.00", "yes"]
+    assert rows[2][1:] == ["learning_rate_schedule linear", "4", "29.00", "−1.00", "60.0", "31.00", "no"]
