@@ -62,11 +62,11 @@ def of_own_component(values: Float[Tensor, "n k d"], labels: Int[Tensor, " n"]) 
 
 
 def summarize(encoded: dict[str, Tensor], labels: Int[Tensor, " n"]) -> dict[str, float]:
-    """test_error_pct (argmax of w); and, unless `encoded` is of the classifier alone, recon, kl_label, kl_latent and kl,
+    """error_pct (argmax of w); and, unless `encoded` is of the classifier alone, recon, kl_label, kl_latent and kl,
     their sum; means over the images, in nats.
     """
     wrong = encoded["log_weights"].argmax(1).cpu() != labels.cpu()
-    numbers = {"test_error_pct": 100 * wrong.double().mean().item()}
+    numbers = {"error_pct": 100 * wrong.double().mean().item()}
     if "recon" in encoded:
         numbers |= {name: encoded[name].cpu().double().mean().item() for name in ("recon", "kl_label", "kl_latent")}
         numbers["kl"] = numbers["kl_label"] + numbers["kl_latent"]

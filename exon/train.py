@@ -278,8 +278,7 @@ def evaluate(
         encoded = (
             metrics.encode_all(model, images, generator) if experiment.use_elbo else metrics.classify_all(model, images)
         )
-        summary = metrics.summarize(encoded, labels)
-        row |= {f"{name}_{key.removeprefix('test_')}": value for key, value in summary.items()}
+        row |= {f"{name}_{key}": value for key, value in metrics.summarize(encoded, labels).items()}
     if experiment.use_elbo:
         own = metrics.of_own_component(encoded["mean"], labels)
         distances, _ = metrics.component_spread(own, labels.to(own.device), model.prior)

@@ -90,7 +90,7 @@ def test_summary_means_are_exact_for_a_partial_last_batch(device, sample):
     assert summary["kl_latent"] == pytest.approx(expected, rel=1e-4)
     assert summary["kl"] == pytest.approx(summary["kl_label"] + summary["kl_latent"])
     error = (output.log_weights.argmax(1) != sample.test_labels).float().mean().item()
-    assert summary["test_error_pct"] == pytest.approx(100 * error)
+    assert summary["error_pct"] == pytest.approx(100 * error)
 
 
 def test_encoding_leaves_the_mode_as_it_was(sample):
@@ -106,7 +106,7 @@ def test_the_classifier_alone_says_what_it_says_in_the_whole_model(device, sampl
     alone = metrics.classify_all(built, sample.test_images, batch=30)
     torch.testing.assert_close(alone["log_weights"].cpu(), encoded["log_weights"].cpu())
     whole, part = (metrics.summarize(each, sample.test_labels) for each in (encoded, alone))
-    assert part == {"test_error_pct": whole["test_error_pct"]}
+    assert part == {"error_pct": whole["error_pct"]}
 
 
 def test_center_error(device):

@@ -179,7 +179,7 @@ def test_a_run_of_the_recipe_goes_on_bit_for_bit_and_keeps_the_average(images, t
     assert torch.equal(content["averaged"]["classifier.head.weight"], whole.model.classifier.head.weight)
     assert not torch.equal(content["model"]["classifier.head.weight"], whole.model.classifier.head.weight)
     encoded = metrics.classify_all(whole.model, images.test_images)
-    assert metrics.summarize(encoded, images.test_labels)["test_error_pct"] == whole.history[-1]["test_error_pct"]
+    assert metrics.summarize(encoded, images.test_labels)["error_pct"] == whole.history[-1]["test_error_pct"]
 
 
 def test_the_average_of_a_stored_run_is_recalled_without_training(images, tmp_path, monkeypatch):

@@ -16,10 +16,13 @@ def of_classifier(fitted: Fitted, dataset: data.Dataset, encoded: dict[str, Tens
         encoded: what `exon.metrics.encode_all` or `exon.metrics.classify_all` returns for them.
 
     Returns:
-        name -> value: those of `exon.metrics.summarize`, validation_error_pct, and label_uncertainty_pct, the mean of 1 - w_y.
+        name -> value: those of `exon.metrics.summarize`, its error as test_error_pct, validation_error_pct, and
+        label_uncertainty_pct, the mean of 1 - w_y.
     """
+    measured = metrics.summarize(encoded, dataset.test_labels)
     return {
-        **metrics.summarize(encoded, dataset.test_labels),
+        "test_error_pct": measured.pop("error_pct"),
+        **measured,
         "validation_error_pct": fitted.history[-1]["validation_error_pct"],
         "label_uncertainty_pct": latent.label_uncertainty_pct(encoded["log_weights"], dataset.test_labels),
     }

@@ -38,6 +38,7 @@ LOGARITHMIC = {
     "lambda1": r"$\lambda_1$",
     "kl_weight": "factor on the KL",
 }  # setting -> its axis's label
+LINEAR = {"distance": "distance $r$"}
 
 
 def latent_panels(panels: Mapping[str, tuple[Tensor, Tensor, GaussianMixturePrior]], limit: float) -> Figure:
@@ -168,9 +169,11 @@ def against(
             axis.axhline(value, color=GREY, linewidth=0.8, linestyle="-.")
             axis.annotate(name, (0.02, value), (0, 2), axis.get_yaxis_transform(), "offset points", fontsize=9)
             heights.append(value)
-        axis.set(title=title, xlabel=LOGARITHMIC.get(by, by), ylabel="", ylim=(min(heights), 1.15 * max(heights)))
+        axis.set(title=title, xlabel=(LOGARITHMIC | LINEAR)[by], ylabel="", ylim=(min(heights), 1.15 * max(heights)))
         if by in LOGARITHMIC:
             _logarithmic(axis, sorted(here[by].unique()))
+        else:
+            axis.set_xticks(sorted(here[by].unique()))
         if len(names) > 1:
             axis.legend(fontsize=10, loc="center right")
     handles = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}

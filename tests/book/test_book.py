@@ -80,6 +80,15 @@ def test_every_figure_has_a_description(site):
             assert not alt.endswith((".svg", ".png")), (path.name, alt)
 
 
+def test_the_code_of_every_figure_is_one_click_away(site):
+    for name in ("mnist", "cifar10", "prior-design"):
+        figures = [f for f in pages(site)[site / "book" / f"{name}.html"].select("figure") if f.select_one("img")]
+        assert len(figures) > 3
+        for figure in figures:
+            assert figure.select_one("details.code summary").text == "Code"
+            assert figure.select_one("details.code pre").text.strip(), figure.img["alt"]
+
+
 def test_a_number_leads_to_its_record(site):
     """From a number on the front page over its row on the page of all runs to the value in the file."""
     front = pages(site)[site / "book" / "index.html"]

@@ -22,5 +22,5 @@ def test_a_layout_stands_in_a_row_with_dashes_for_what_only_another_order_has(sm
         [cell.text.strip() for cell in row.select("td")]
         for row in BeautifulSoup(html, "html.parser").select("tbody tr")
     ]
-    numbers = ["4.00", "80.0", "0.25", "15.0", "–", "–", "–"]
+    numbers = ["–", "–", "4.00", "80.0", "0.25", "15.0", "–"]
     assert rows == [["circle", *numbers], ["two rows", *numbers]]

@@ -12,7 +12,7 @@ def test_what_codes_say_is_named_and_measured_on_the_test_images(fitted, sample)
     numbers = report.of_codes(fitted, sample, encoded)
     prior = fitted.model.prior
     v_nat = explain.v_nat(encoded["log_variance"], sample.test_labels, prior)
-    assert numbers["test_error_pct"] == metrics.summarize(encoded, sample.test_labels)["test_error_pct"]
+    assert numbers["test_error_pct"] == metrics.summarize(encoded, sample.test_labels)["error_pct"]
     assert numbers["validation_error_pct"] == fitted.history[-1]["validation_error_pct"]
     assert numbers["center_error_pct"] == metrics.center_error_pct(encoded["z"], sample.test_labels, prior)
     active = explain.activated(v_nat).sum(1).float().mean().item()

@@ -1,5 +1,6 @@
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -85,6 +86,13 @@ def test_a_damaged_cache_stops_a_run_that_may_use_the_sample(exon, no_data, tmp_
     code, _, err = exon("run", "mnist", "--or-sample", "--out", tmp_path / "run")
     assert code == 2
     assert "delete it and run" in err
+
+
+def test_the_command_line_answers_before_pytorch_is_loaded():
+    """Help and refused settings come at once; the libraries that take seconds come with the command that needs them."""
+    code = "import sys, exon.runs.cli, exon.experiment; print({'torch', 'pandas', 'matplotlib', 'papermill'} & {*sys.modules})"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "set()"
 
 
 def test_data_reports_what_it_has(exon, monkeypatch, tmp_path):

@@ -1,4 +1,4 @@
-"""Sphinx roles and directives that put records of runs into pages: no number is typed in.
+"""Sphinx roles and directives that put records of runs into pages: no result is typed in.
 
 {metric}`quick/mnist/beta-1_seed-1::test_error_pct:.2f`   a number from run.json, its source shown on hover
 {metric}`faults.json::runs_kept:d`                        the same from a file of results/ that is no run's
@@ -33,20 +33,17 @@
 a warning, and so fails the build.
 """
 
-import json
 import os
-from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
 
-from exon.files import OWN
 from exon_book.directives import Plot, RunFigure, RunLabel
 from exon_book.explorer import write
 from exon_book.replication import Replication
 from exon_book.roles import AuthorsRole, ClaimRole, MetricRole, OverRole, PaperRole
 from exon_book.settings import SettingRole, find_typed_numbers
-from exon_book.site import keep_units, name_controls, name_runs, publish, trim_icons
+from exon_book.site import announce_sample, keep_units, name_controls, name_runs, publish, trim_icons
 from exon_book.source import Source
 from exon_book.tables.ablation import Cells, EffectRole, Effects
 from exon_book.tables.arithmetic import Bits, Operations
@@ -58,16 +55,6 @@ from exon_book.tables.ledger import Ledger
 from exon_book.tables.methods import Methods, Speed
 from exon_book.tables.records import Judges, Runs, copy_records
 from exon_book.tables.trials import Trials
-
-
-def announce_sample(app: Sphinx, config: Any) -> None:
-    """Say on every page that the book's main run used the small sample, if it did."""
-    place = Path(config.exon_profile, "mnist", "beta-1_seed-1", "run.json")
-    paths = (Path(app.srcdir) / root / place for root in ("results", OWN))
-    path = next(filter(Path.is_file, paths), None)
-    if path and json.loads(path.read_text())["provenance"]["data"]["source"] == "sample":
-        text = "These pages show a run on the small sample inside the package: its numbers mean nothing."
-        config.html_theme_options["announcement"] = text
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Directives that stand for one run or one figure."""
 
+import inspect
 import json
+import textwrap
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -46,10 +48,11 @@ class RunLabel(RecordDirective):
         title = "Run here" if is_own(folder) else "Stored record"
         if sample:
             title += ", on a small sample: its numbers mean nothing"
+        threads = provenance["threads"]
         text = (
             f"Profile {settings['profile']}, {settings['epochs']} epochs on {images}, {settings['labels']} labels, "
             f"beta {settings['beta']:g}, seed {settings['seed']}; {content['metrics']['seconds'] / 60:.1f} minutes of training "
-            f"on {record.hardware(provenance)} ({provenance['threads']} threads), {provenance['finished'][:10]}. "
+            f"on {record.hardware(provenance)} ({threads} thread{'s' * (threads != 1)}), {provenance['finished'][:10]}. "
         )
         place = folder.relative_to(self.env.srcdir)
         again = OWN / Path(*place.parts[-3:])
@@ -67,7 +70,7 @@ class RunLabel(RecordDirective):
 
 
 class Shown(RecordDirective, Figure):
-    """A figure made while the book is built; :alt: is required, and a line says which record it comes from."""
+    """A figure made while the book is built; :alt: is required, a line says which record it comes from, a bar opens its code."""
 
     option_spec: ClassVar[dict[str, Any]] = {**(Figure.option_spec or {}), "alt": directives.unchanged_required}
 
@@ -77,12 +80,14 @@ class Shown(RecordDirective, Figure):
             return []
         return super().run()
 
-    def show(self, name: str, svg: str, source: nodes.paragraph) -> list[nodes.Node]:
+    def show(self, name: str, svg: str, source: nodes.paragraph, code: str) -> list[nodes.Node]:
         self.arguments[0] = kept(self.env, name, svg)
         self.options.setdefault("class", []).append("dark-light")
         (node, *messages) = Figure.run(self)
         if isinstance(node, nodes.figure):  # not where the options are wrong: then it is a message
-            node += nodes.legend("", source)
+            block = nodes.literal_block(code, code, language="python")
+            bar = nodes.raw("", "<details class='code'><summary>Code</summary>", format="html")
+            node += nodes.legend("", source, bar, block, nodes.raw("", "</details>", format="html"))
         return [node, *messages]
 
 
@@ -92,13 +97,14 @@ class RunFigure(Shown):
     def made(self) -> list[nodes.Node]:
         run, _, cell_id = self.arguments[0].partition("::")
         path = locate(self.env, run, "run.ipynb")
-        image = figure_of(json.loads(path.read_text()), cell_id)
-        if image is None:
+        found = figure_of(json.loads(path.read_text()), cell_id)
+        if found is None:
             raise UserError(f"no figure in cell {cell_id!r} of {path}")
+        image, code = found
         place = path.parent.relative_to(Path(self.env.srcdir) / "results").as_posix()
         run_link = linked(self.env, nodes.inline(place, place), anchor(path.parent))
         source = nodes.paragraph("", "", nodes.Text("From the run "), run_link, nodes.Text("."), classes=["record"])
-        return self.show(f"{'-'.join(path.parts[-4:-1])}-{cell_id}", image, source)
+        return self.show(f"{'-'.join(path.parts[-4:-1])}-{cell_id}", image, source, code)
 
 
 class Plot(Shown, GridDirective):
@@ -114,13 +120,14 @@ class Plot(Shown, GridDirective):
         name = self.arguments[0]
         plotted = FIGURES[name]
         shown = plotted.choose(runs)
-        return self.show(name, drawn(lambda: plotted.draw(shown)), self.origin(shown))
+        code = textwrap.dedent(inspect.getsource(plotted.draw))
+        return self.show(name, drawn(lambda: plotted.draw(shown)), self.origin(shown), code)
 
 
-def figure_of(content: dict[str, Any], cell_id: str) -> str | None:
-    """The SVG that the cell with this id displays, or None."""
+def figure_of(content: dict[str, Any], cell_id: str) -> tuple[str, str] | None:
+    """The SVG that the cell with this id displays, and the cell's code; or None."""
     for cell in content["cells"]:
         for output in cell.get("outputs", []) if cell["id"] == cell_id else []:
             if image := output.get("data", {}).get("image/svg+xml"):
-                return "".join(image)
+                return "".join(image), "".join(cell["source"])
     return None

@@ -1,5 +1,6 @@
 """The site as a whole: its address ($EXON_SITE_URL) for sitemap.xml and OpenGraph, names for runs and controls, its icons."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -9,6 +10,7 @@ from sphinx.application import Sphinx
 from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.config import Config
 
+from exon.files import OWN
 from exon.runs import record
 from exon_book.lookup import is_own, logger
 
@@ -23,6 +25,16 @@ def publish(app: Sphinx) -> None:
 def _set_address(config: Config, url: str) -> None:
     config.html_baseurl = config.ogp_site_url = url
     config.sitemap_url_scheme = "{link}"
+
+
+def announce_sample(app: Sphinx, config: Config) -> None:
+    """Say on every page that the book's main run used the small sample, if it did."""
+    place = Path(config.exon_profile, "mnist", "beta-1_seed-1", "run.json")
+    paths = (Path(app.srcdir) / root / place for root in ("results", OWN))
+    path = next(filter(Path.is_file, paths), None)
+    if path and json.loads(path.read_text())["provenance"]["data"]["source"] == "sample":
+        text = "These pages show a run on the small sample inside the package: its numbers mean nothing."
+        config.html_theme_options["announcement"] = text
 
 
 def keep_units(app: Sphinx, doctree: nodes.document) -> None:
@@ -41,6 +53,7 @@ def name_runs(app: Sphinx, doctree: nodes.document) -> None:
         name = f"{'Your' if is_own(folder) else 'One'} run: {setting}, {e.profile}"
         entry = next(app.env.tocs[app.env.docname].findall(nodes.reference))
         entry[:] = [nodes.Text(name)]
+        app.env.titles[app.env.docname] = nodes.title(name, name)  # of links to the next page and the one before
 
 
 # What Sphinx and the theme write, and what a screen reader needs: a list role wants list items, a button wants a name.

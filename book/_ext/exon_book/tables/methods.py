@@ -16,6 +16,12 @@ from exon_book.tables import number, table, with_spread
 OURS = (
     "| **this companion**, {over}`max beta/beta-1_seed-*::epochs:d` epochs, {over}`runs beta/beta-1_seed-*::seed` "
     "| deep generative | {over}`spread beta/beta-1_seed-*::test_error_pct:.2f` | – | [ledger](ledger.md) |",
+    "| its classifier alone: cross-entropy and SCI, β = 5, {over}`max controls/classifier-alone_*::epochs:d` epochs, "
+    "{over}`runs controls/classifier-alone_*::seed` "
+    "| consistency | {over}`spread controls/classifier-alone_*::test_error_pct:.2f` | – | [MNIST](mnist.md) |",
+    "| cross-entropy on the labelled images alone, β = 5, {over}`max controls/supervised-only_*::epochs:d` epochs, "
+    "{over}`runs controls/supervised-only_*::seed` "
+    "| supervised | {over}`spread controls/supervised-only_*::test_error_pct:.2f` | – | [MNIST](mnist.md) |",
     "| **this companion**, {over}`max cifar10/beta-0.05_*::epochs:d` epochs, width {over}`max cifar10/beta-0.05_*::width:g`, "
     "{over}`runs cifar10/beta-0.05_*::seed` "
     "| deep generative | – | {over}`spread cifar10/beta-0.05_*::test_error_pct:.2f` | [ledger](ledger.md) |",
