@@ -175,7 +175,8 @@ def test_every_verdict_has_its_runs_and_scale(site):
     for row in rows:
         found, _, scale = row.select("td")[2:]
         assert found.select("abbr.metric")
-        runs, epochs, width = scale.select("abbr.metric")
+        runs, epochs, width, *of_others = scale.select("abbr.metric")
         assert runs.text == "one run" or runs.text.endswith(" runs")
         assert epochs["title"].startswith("max of epochs over ")
         assert width["title"].startswith("max of width over ")
+        assert all(other["title"].startswith("max of epochs over ") for other in of_others)
