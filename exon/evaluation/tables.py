@@ -39,6 +39,18 @@ def outcomes(runs: list[Path]) -> pd.DataFrame:
     return pd.DataFrame([content["experiment"] | content["metrics"] for content in judged.read(runs)])
 
 
+def measured(runs: list[Path], *metrics: str) -> pd.DataFrame:
+    """Some metrics of the runs that have all of them: a row for each, a column for each metric.
+
+    Raises:
+        KeyError: no run has all of them.
+    """
+    table = outcomes(runs).reindex(columns=list(metrics)).dropna()
+    if table.empty:
+        raise KeyError(metrics[-1])
+    return table
+
+
 def along(setting: str, runs: list[Path]) -> pd.DataFrame:
     """`metrics_of` the runs on one path of the ablation, cross-entropy on."""
     table = metrics_of(runs)

@@ -28,7 +28,7 @@ PUBLISHED_LATER = "EXON_PUBLISHED_LATER"
 COLUMNS = ("profile", "experiment", "run", *SETTINGS, "metric", "value")
 
 
-FILES = (*("history.csv", "split.json", "model.safetensors", "arrays.safetensors", "run.ipynb", "run.json"),)
+FILES = ("history.csv", "split.json", "model.safetensors", "arrays.safetensors", "run.ipynb", "run.json")
 """All that a run folder may hold."""
 
 

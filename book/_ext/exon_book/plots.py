@@ -12,7 +12,7 @@ from torch import Tensor
 from exon import data, explain
 from exon.errors import UserError
 from exon.evaluation import baselines, first_epochs, layouts, reference
-from exon.evaluation.tables import CELLS, along, metrics_of, outcomes
+from exon.evaluation.tables import CELLS, along, measured, metrics_of
 from exon.figures import compare, plots
 from exon.figures.first_epochs import first_epochs as first_epochs_figure
 from exon.prior import GaussianMixturePrior
@@ -228,9 +228,7 @@ SUBSPACES = {
 
 def cifar10_subspaces(runs: list[Path]) -> Figure:
     """What noise in a subspace changes, beside the same noise in all other dimensions: of each run that measured it."""
-    table = outcomes(runs).reindex(columns=list(SUBSPACES)).dropna()
-    if table.empty:
-        raise KeyError("rms_ratio_at_1")
+    table = measured(runs, *SUBSPACES)
     values = {name: table[metric].tolist() for metric, name in SUBSPACES.items()}
     return compare.ratios(values, "change of a pixel, inside : outside")
 

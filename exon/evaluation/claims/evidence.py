@@ -9,7 +9,7 @@ from exon.errors import UserError
 from exon.evaluation import baselines, reference
 from exon.evaluation.effects import effects
 from exon.evaluation.primary import TERMS, level_of
-from exon.evaluation.tables import CELLS, FACTORS, along, metrics_of, outcomes
+from exon.evaluation.tables import CELLS, FACTORS, along, measured, metrics_of, outcomes
 from exon.runs import record
 
 Evidence = Callable[[list[Path]], pd.Series]
@@ -68,9 +68,7 @@ def metrics_apart(lower: str, higher: str) -> Evidence:
     """The highest value of one metric and the lowest of another, over the runs that measured both."""
 
     def evidence(runs: list[Path]) -> pd.Series:
-        table = outcomes(runs).reindex(columns=[lower, higher]).dropna()
-        if table.empty:
-            raise KeyError(higher)
+        table = measured(runs, lower, higher)
         return apart(table[lower], table[higher], lower, higher)
 
     return evidence
