@@ -39,7 +39,8 @@ SLOW = {
     "test_faults",
     "test_second_device",
     "test_explorer",
-    "test_explorer_controls",
+    "test_explorer_runs",
+    "test_explorer_threshold",
     "test_browser",
     "test_book",
 }

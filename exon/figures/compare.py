@@ -11,10 +11,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
-from matplotlib.transforms import ScaledTranslation
 from torch import Tensor
 
-from exon.evaluation.intervals import t_interval
 from exon.figures.plots import COLORS, GREY, mark_centers, same_epochs, scatter, sheet
 from exon.prior import GaussianMixturePrior
 
@@ -24,21 +22,6 @@ TERMS = {
     "test_kl_label": "KL of the label",
     "test_kl_latent": "KL of z given the label",
 }
-
-SERIES = {
-    "placement_error_pct": "placement",
-    "label_uncertainty_pct": "label",
-    "v_nat_label": "label dimensions",
-    "v_nat_other": "the others",
-}
-"""The metrics of panels with several."""
-
-LOGARITHMIC = {
-    "beta": r"$\beta$",
-    "lambda1": r"$\lambda_1$",
-    "kl_weight": "factor on the KL",
-}  # setting -> its axis's label
-LINEAR = {"distance": "distance $r$"}
 
 
 def latent_panels(panels: Mapping[str, tuple[Tensor, Tensor, GaussianMixturePrior]], limit: float) -> Figure:
@@ -85,10 +68,10 @@ def planes(
 def curves(here: pd.DataFrame, authors: pd.DataFrame) -> Figure:
     """Test error and the terms of the bound on test images against the epoch, a colour for each beta.
 
-    Solid: the mean over seeds, in a band from the lowest to the highest of them. Dashed: the authors', over the same epochs.
+    Solid: the mean over n seeds, in a band from the lowest to the highest of them. Dashed: the authors', over the same epochs.
 
     Args:
-        here, authors: columns beta, epoch, test_error_pct and those of `TERMS`; a row for each epoch of each run.
+        here, authors: columns beta, epoch, test_error_pct and those of `TERMS`, and seed in `here`; a row for each epoch.
     """
     panels = {"test_error_pct": "test error (%)", **TERMS}
     figure, axes = two_columns(len(panels), height=2.6, sharex=True)
@@ -102,9 +85,11 @@ def curves(here: pd.DataFrame, authors: pd.DataFrame) -> Figure:
         axis.set(title=title, ylabel="")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].set_ylim(0, 20)
+    above(axes[0], "chance", 90)
     axes[3].set_yscale("log")
     handles.append(Line2D([], [], color=GREY, linestyle="--"))
-    names = [*(rf"$\beta$ = {float(label):g}" for label in labels), "authors"]
+    n = here.groupby("beta")["seed"].nunique()
+    names = [*(rf"$\beta$ = {beta:g} (n = {n[beta]})" for beta in map(float, labels)), "authors"]
     figure.legend(handles, names, loc="outside lower center", ncols=len(names))
     return figure
 
@@ -126,108 +111,6 @@ def step_curves(here: pd.DataFrame, authors: pd.DataFrame) -> Figure:
         axis.set_xlabel("step")
     axes[0].legend()
     return figure
-
-
-def against(
-    panels: Mapping[str, str],
-    here: pd.DataFrame,
-    authors: Mapping[str, pd.DataFrame] | None = None,
-    controls: Mapping[str, Mapping[str, float]] | None = None,
-    by: str = "beta",
-) -> Figure:
-    """Metrics against a setting, a panel for each: the mean over seeds with its 95 % t interval, every run beside it.
-
-    Two runs have no interval: it would be wider than the panel. Runs on another split of the labels are triangles, and not in
-    the mean. Above a panel stands n, the number of runs of a point; of several numbers only those other than three, each above
-    its point. The authors' values are dashed.
-
-    Args:
-        panels: metric, or several with spaces between them -> title.
-        here: rows of `exon.evaluation.tables.metrics_of`, with columns `by`, metric and value, and perhaps split_seed.
-        authors: name of a series -> its rows, with columns `by`, metric, value and perhaps sd.
-        controls: metrics of a panel -> name of a line -> its value.
-    """
-    figure, axes = two_columns(len(panels), height=2.8)
-    here = here.assign(split_seed=here.get("split_seed", 1))
-    for axis, (metrics, title) in zip(axes, panels.items(), strict=True):
-        names = metrics.split()
-        heights = [0.0]
-        for metric, color in zip(names, (HERE, COLORS[2]), strict=False):
-            rows = here[here["metric"] == metric]
-            label = "here" if len(names) == 1 else SERIES[metric]
-            heights += _seeds(axis, rows, by, color, label)
-        _say_n(axis, _first_split(here[here["metric"] == names[0]]).groupby(by)["value"].count())
-        for (name, table), style in zip((authors or {}).items(), ("--", ":"), strict=False):
-            theirs = table[table["metric"] == metrics].sort_values(by)
-            if len(theirs):
-                sd = theirs.get("sd", 0 * theirs["value"]).fillna(0)
-                axis.plot(theirs[by], theirs["value"], style, marker="s", markersize=4, color=AUTHORS, label=name)
-                if sd.any():
-                    axis.errorbar(theirs[by], theirs["value"], sd, linestyle="none", capsize=3, color=AUTHORS)
-                heights += [*(theirs["value"] - sd), *(theirs["value"] + sd)]
-        for name, value in (controls or {}).get(metrics, {}).items():
-            axis.axhline(value, color=GREY, linewidth=0.8, linestyle="-.")
-            axis.annotate(name, (0.02, value), (0, 2), axis.get_yaxis_transform(), "offset points", fontsize=9)
-            heights.append(value)
-        axis.set(title=title, xlabel=(LOGARITHMIC | LINEAR)[by], ylabel="", ylim=(min(heights), 1.15 * max(heights)))
-        if by in LOGARITHMIC:
-            _logarithmic(axis, sorted(here[by].unique()))
-        else:
-            axis.set_xticks(sorted(here[by].unique()))
-        if len(names) > 1:
-            axis.legend(fontsize=10, loc="center right")
-    handles = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
-    handles = {label: handle for label, handle in handles.items() if label not in SERIES.values()}
-    if len(handles) > 1:
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles))
-    return figure
-
-
-def _seeds(axis: Axes, rows: pd.DataFrame, by: str, color: str, label: str) -> list[float]:
-    """Draw one metric as `against` says; returns the heights that its panel must show."""
-    own = _first_split(rows)
-    bars: dict[str, Any] = {"errorbar": _interval, "err_style": "bars", "err_kws": {"capsize": 3}}
-    style = {"marker": "o", "markersize": 5, "markeredgewidth": 0, "color": color}
-    sns.lineplot(own, x=by, y="value", ax=axis, label=label, legend=False, **bars, **style)
-    beside = axis.transData + ScaledTranslation(6 / 72, 0, axis.figure.dpi_scale_trans)
-    several = own[own.groupby(by)["value"].transform("size") > 1]
-    for chosen, marker in ((several, "o"), (rows.drop(own.index), "^")):
-        axis.scatter(
-            chosen[by], chosen["value"], s=12, color=color, alpha=0.5, linewidths=0, marker=marker, transform=beside
-        )
-    known = own.groupby(by)["value"].agg(list)
-    return [*rows["value"], *(end for values in known for end in _interval(values))]
-
-
-def _interval(values: Sequence[float]) -> tuple[float, float]:
-    """The t interval of a mean; of two values its length is nil, as that of one."""
-    return t_interval(values) if len(values) > 2 else t_interval([sum(values) / len(values)])
-
-
-def _first_split(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[rows["split_seed"] == rows["split_seed"].min()]
-
-
-def _say_n(axis: Axes, counts: "pd.Series[int]") -> None:
-    """Write n above a panel: one number for all points, or each that is not three above its point."""
-    if counts.nunique() == 1:
-        where: dict[str, Any] = {"transform": axis.transAxes, "ha": "right", "va": "bottom", "fontsize": 9}
-        axis.text(1, 1, f"n = {counts.iloc[0]}", **where)
-        return
-    above: dict[str, Any] = {"transform": axis.get_xaxis_transform(), "ha": "center", "va": "top", "fontsize": 8}
-    for x, n in zip(counts.index.to_numpy(float), counts, strict=True):
-        axis.text(x, 1, "" if n == 3 else str(n), **above)
-    axis.annotate("$n$", (1, 1), (3, 0), "axes fraction", "offset points", va="top", fontsize=8)
-
-
-def _logarithmic(axis: Axes, levels: Sequence[float]) -> None:
-    smallest = min(level for level in levels if level > 0)
-    if 0 in levels:  # linear from 0, which is shown, to the smallest of the others
-        axis.set_xscale("symlog", linthresh=smallest)
-        axis.set_xlim(-smallest / 4, 2 * max(levels))
-    else:
-        axis.set_xscale("log")
-    axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
 
 def ratios(values: Mapping[str, Sequence[float]], xlabel: str) -> Figure:
@@ -270,6 +153,11 @@ def bands(values: Tensor, names: Sequence[str], label: str) -> Figure:
     axis.tick_params(axis="y", length=0)
     figure.colorbar(image, label=label)
     return figure
+
+
+def above(axis: Axes, name: str, value: float) -> None:
+    """Name a control that lies above a panel."""
+    axis.annotate(f"{name}: {value:g} \N{UPWARDS ARROW}", (0.02, 0.9), xycoords="axes fraction", va="top", fontsize=9)
 
 
 def two_columns(count: int, height: float = 3.6, **options: Any) -> tuple[Figure, Sequence[Axes]]:

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 import sys
 from collections import Counter
 from functools import cache
@@ -52,6 +53,18 @@ def test_numbers_on_the_page_are_those_of_the_record(site):
     shown = {(e["title"], e.text) for e in soup.select("abbr.metric")}
     for name in ("test_error_pct", "validation_error_pct"):
         assert (f"{name} in {RUN}/run.json", f"{metrics[name]:.2f}") in shown
+
+
+def test_the_front_page_counts_its_verdicts(site):
+    soup = pages(site)[site / "book" / "index.html"]
+    verdicts = Counter(row.td.get_text(strip=True) for row in soup.select("table.verdicts tbody tr"))
+    lead = soup.select_one("article section > p").get_text(" ", strip=True)
+    words = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+    said = re.search(
+        r"has (\w+) rows.* (\w+) are partly .* (\w+) are open ?; none is supported", lead, re.DOTALL
+    ).groups()
+    assert [words.index(word.lower()) for word in said] == [verdicts.total(), verdicts["Partly"], verdicts["Open"]]
+    assert set(verdicts) == {"Partly", "Open"}
 
 
 def test_the_authors_number_stands_beside_ours(site):

@@ -14,6 +14,7 @@ from exon.errors import UserError
 from exon.evaluation import baselines, first_epochs, layouts, reference
 from exon.evaluation.tables import CELLS, along, measured, metrics_of
 from exon.figures import compare, plots
+from exon.figures.against import against
 from exon.figures.first_epochs import first_epochs as first_epochs_figure
 from exon.prior import GaussianMixturePrior
 from exon.runs import checkpoint, record
@@ -107,7 +108,7 @@ def mnist_table(runs: list[Path]) -> Figure:
     here = metrics_of(runs)
     panels = {"test_error_pct": "test error (%)", "kl": "KL (nats)", "negative_ssim": "negative SSIM"}
     authors = {AUTHORS_20: reference.at_epoch(20, sorted(here["beta"].unique())), AUTHORS_100: reference.paper()}
-    return compare.against(panels, here, authors)
+    return against(panels, here, authors, {"test_error_pct": {CHANCE: 90.0}})
 
 
 def explained(panels: dict[str, str], dataset: str) -> Callable[[list[Path]], Figure]:
@@ -122,7 +123,7 @@ def explained(panels: dict[str, str], dataset: str) -> Callable[[list[Path]], Fi
         }
         if "generation_error_pct" in panels:
             controls["generation_error_pct"] = {JUDGE: means["judge_error_pct"], CHANCE: 90.0}
-        return compare.against(panels, here, controls=controls)
+        return against(panels, here, controls=controls)
 
     return draw
 
@@ -176,7 +177,8 @@ def design_diversity(runs: list[Path]) -> Figure:
     panels = {"path_negative_ssim": "negative SSIM between centers", "center_error_pct": "center error (%)"}
     here = metrics_of(runs)
     draws = here.loc[here["metric"] == "center_error_floor_pct", ["distance", "metric", "value"]]
-    return compare.against(panels, here, {DRAWS: draws.assign(metric="center_error_pct")}, by="distance")
+    beside = {DRAWS: draws.assign(metric="center_error_pct")}
+    return against(panels, here, beside, {"center_error_pct": {CHANCE: 50.0}}, by="distance")
 
 
 def _cells(runs: list[Path]) -> dict[str, Path]:
@@ -205,12 +207,13 @@ def path_over(setting: str, *metrics: str) -> Callable[[list[Path]], Figure]:
     """Primary outcomes along one path."""
     panels = {metric: ablation.TITLES[metric] for metric in metrics}
     chance = {metric: {CHANCE: ablation.CHANCE[metric]} for metric in metrics}
-    return lambda runs: compare.against(panels, along(setting, runs), controls=chance, by=setting)
+    return lambda runs: against(panels, along(setting, runs), controls=chance, by=setting)
 
 
 def cifar10_table(runs: list[Path]) -> Figure:
     panels = {"test_error_pct": "test error (%)", "cardinality_automobile": "cardinality, automobile"}
-    return compare.against(panels, metrics_of(runs), {"authors, epoch 600": reference.paper("cifar10")})
+    authors = {"authors, epoch 600": reference.paper("cifar10")}
+    return against(panels, metrics_of(runs), authors, {"test_error_pct": {CHANCE: 90.0}})
 
 
 def cifar10_v_nat(runs: list[Path]) -> Figure:

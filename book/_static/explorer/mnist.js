@@ -18,7 +18,7 @@
     const state = exonFragment.read();
     await runs.open(state);
     prepare();
-    z = pointOf(state);
+    view(state);
     plane = exonPlane.plane(part("map"), manifest, (target) => {
       stop();
       move(target);
@@ -27,10 +27,10 @@
     runs.listen();
     new ResizeObserver(redraw).observe(part("map"));
     new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
-    exonFragment.follow("beta", (view) => {
+    exonFragment.follow("beta", (state) => {
       stop();
-      z = pointOf(view);
-      exonFiles.attempt(root, () => runs.open(view));
+      view(state);
+      exonFiles.attempt(root, () => runs.open(state));
     });
     root.dataset.ready = "true";
   }
@@ -42,13 +42,18 @@
       part("bars").insertAdjacentHTML("beforeend", `<li><span>${label}</span><meter min="0" max="1" value="0"></meter></li>`);
     }
     part("play").addEventListener("click", play);
+    part("threshold").addEventListener("input", () => {
+      redraw();
+      link();
+    });
     root.querySelectorAll("fieldset").forEach((controls) => controls.disabled = false);
   }
 
-  // The point that an address asks for, else the center of label 0.
-  function pointOf({ z1, z2 }) {
+  // The point and the threshold that an address asks for, else the center of label 0 and the threshold as it was.
+  function view({ z1, z2, threshold }) {
     const point = [z1, z2].map(Number);
-    return point.every(Number.isFinite) ? exonPlane.inside(point) : [...manifest.centers[0]];
+    z = point.every(Number.isFinite) ? exonPlane.inside(point) : [...manifest.centers[0]];
+    if (Number(threshold)) part("threshold").value = threshold;
   }
 
   function show(entry, content) {
@@ -62,7 +67,7 @@
 
   function link() {
     const [z1, z2] = z.map((v) => Number(v.toFixed(2)));
-    exonFragment.write({ beta: shown.beta, seed: shown.seed, z1, z2 });
+    exonFragment.write({ beta: shown.beta, seed: shown.seed, z1, z2, threshold: part("threshold").value });
   }
 
   // Walk from one center to the other in four seconds.
@@ -86,21 +91,23 @@
 
   function move(target) {
     z = target;
-    plane.mark(z);
     decode();
     link();
   }
 
   function redraw() {
-    plane.draw(run, z);
+    plane.draw(run);
     decode();
   }
 
   function decode() {
     const image = exonNetworks.decode(run, z);
-    const pixels = new ImageData(28, 28);
-    image.forEach((value, i) => pixels.data.set([0, 0, 0, 255].fill((value + 1) * 127.5, 0, 3), 4 * i));
-    part("image").getContext("2d").putImageData(pixels, 0, 0);
+    part("image").getContext("2d").putImageData(exonNetworks.picture(image), 0, 0);
+    const label = exonAlong.nearest(manifest.centers, z);
+    const threshold = part("threshold").valueAsNumber;
+    part("delta").textContent = threshold.toFixed(1);
+    part("nearest").textContent = `The nearest center is that of ${label}.`;
+    plane.mark(z, exonAlong.draw(root, { run, entry: shown, z, label, threshold }));
 
     const probabilities = exonNetworks.classify(run, image);
     const best = probabilities.indexOf(Math.max(...probabilities));

@@ -59,6 +59,13 @@ const exonNetworks = (() => {
     return dense(last, hidden).map(Math.tanh);
   }
 
+  // Such an image, to be put on a canvas.
+  function picture(image) {
+    const pixels = new ImageData(28, 28);
+    image.forEach((value, i) => pixels.data.set([0, 0, 0, 255].fill((value + 1) * 127.5, 0, 3), 4 * i));
+    return pixels;
+  }
+
   // The classifier's probabilities of the ten labels for an image of 28 x 28 pixels.
   function classify(run, image) {
     let maps = image;
@@ -171,5 +178,5 @@ const exonNetworks = (() => {
     return y.map((v) => v / sum);
   }
 
-  return { mnist, cifar10, decode, classify, decodeImage };
+  return { mnist, cifar10, decode, picture, classify, decodeImage };
 })();

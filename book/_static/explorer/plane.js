@@ -34,8 +34,8 @@ const exonPlane = (() => {
       move(inside([z[0] + direction[0] * length, z[1] + direction[1] * length]));
     }
 
-    // The codes of a run, as wide as the page has room for, and a point.
-    function draw({ codes, labels }, point) {
+    // The codes of a run, as wide as the page has room for.
+    function draw({ codes, labels }) {
       const size = Math.round(map.clientWidth * devicePixelRatio);
       for (const canvas of [map, background]) Object.assign(canvas, { width: size, height: size });
       const pen = background.getContext("2d");
@@ -59,10 +59,10 @@ const exonPlane = (() => {
         pen.fillStyle = "black";
         pen.fillText(label, x, y);
       });
-      mark(point);
     }
 
-    function mark(point) {
+    // A point, with an arm along each dimension that is activated there.
+    function mark(point, active) {
       z = point;
       const pen = map.getContext("2d");
       pen.clearRect(0, 0, map.width, map.height);
@@ -70,6 +70,19 @@ const exonPlane = (() => {
       pen.strokeStyle = getComputedStyle(map).color;
       pen.lineWidth = Math.max(2, map.width / 250);
       circle(pen, ...place(z), map.width / 28);
+      pen.beginPath();
+      active.forEach((isActive, j) => {
+        if (!isActive) return;
+        for (const side of [-1, 1]) {
+          pen.moveTo(...place(beside(j, side * LIMIT / 14)));
+          pen.lineTo(...place(beside(j, side * exonAlong.REACH)));
+        }
+      });
+      pen.stroke();
+    }
+
+    function beside(dimension, distance) {
+      return z.map((value, j) => value + (j === dimension) * distance);
     }
 
     function place([x, y]) {

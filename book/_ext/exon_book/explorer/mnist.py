@@ -34,11 +34,21 @@ def files(root: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     medians = by_beta(kept).values()
     for run, experiment in sorted(chosen.items(), key=lambda item: (item[1].beta, item[1].seed)):
         name, seed = f"mnist-{run.name}", experiment.seed
-        entries.append({"file": name, "beta": experiment.beta, "seed": seed, "median": run in medians, **readings(run)})
+        entry = {"file": name, "beta": experiment.beta, "seed": seed, "median": run in medians, "v_nat": v_nat(run)}
+        entries.append(entry | readings(run))
         yield name, export(run)
     prior = experiment.build_prior()
     radius = 2 * prior.variances[0, 0].sqrt().item()
     yield "mnist", {"centers": prior.means.tolist(), "radius": radius, "runs": entries}
+
+
+def v_nat(run: Path) -> list[list[float]] | None:
+    """V-nat by label and dimension; None where the record does not have it."""
+    measured = record.read(run)["metrics"]
+    try:
+        return [[measured[f"v_nat_{label}_{dimension}"] for dimension in (1, 2)] for label in range(10)]
+    except KeyError:
+        return None
 
 
 def export(run: Path) -> dict[str, Any]:

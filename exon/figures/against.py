@@ -1,0 +1,159 @@
+"""One figure: metrics against a setting, over the seeds, with what the authors have and what the metrics are held against."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
+from matplotlib.transforms import ScaledTranslation
+
+from exon.evaluation.intervals import t_interval
+from exon.figures.compare import AUTHORS, HERE, above, two_columns
+from exon.figures.plots import COLORS, GREY
+
+SERIES = {
+    "placement_error_pct": "placement",
+    "label_uncertainty_pct": "label",
+    "v_nat_label": "label dimensions",
+    "v_nat_other": "the others",
+}
+"""The metrics of panels with several."""
+
+LOGARITHMIC = {
+    "beta": r"$\beta$",
+    "lambda1": r"$\lambda_1$",
+    "kl_weight": "factor on the KL",
+}  # setting -> its axis's label
+LINEAR = {"distance": "distance $r$"}
+
+MARKER = 5.0  # points
+FAR = 5.0  # a control this many times as high as all values would leave them no room
+
+
+def against(
+    panels: Mapping[str, str],
+    here: pd.DataFrame,
+    authors: Mapping[str, pd.DataFrame] | None = None,
+    controls: Mapping[str, Mapping[str, float]] | None = None,
+    by: str = "beta",
+) -> Figure:
+    """Metrics against a setting, a panel for each: the mean over seeds with its 95 % t interval, every run beside it.
+
+    Two runs have no interval: it would be wider than the panel. An interval that its marker would hide is not drawn. Runs on
+    another split of the labels are triangles, and not in the mean. Above a panel stands n, the number of runs of a point; of
+    several numbers only those other than three, each above its point. The authors' values are dashed. A control far above all
+    values is named, with an arrow, and not drawn.
+
+    Args:
+        panels: metric, or several with spaces between them -> title.
+        here: rows of `exon.evaluation.tables.metrics_of`, with columns `by`, metric and value, and perhaps split_seed.
+        authors: name of a series -> its rows, with columns `by`, metric, value and perhaps sd.
+        controls: metrics of a panel -> name of a line -> its value.
+    """
+    figure, axes = two_columns(len(panels), height=2.8)
+    here = here.assign(split_seed=here.get("split_seed", 1))
+    for axis, (metrics, title) in zip(axes, panels.items(), strict=True):
+        names = metrics.split()
+        heights = [0.0]
+        for metric, color in zip(names, (HERE, COLORS[2]), strict=False):
+            rows = here[here["metric"] == metric]
+            label = "here" if len(names) == 1 else SERIES[metric]
+            heights += _seeds(axis, rows, by, color, label)
+        _say_n(axis, _first_split(here[here["metric"] == names[0]]).groupby(by)["value"].count())
+        for (name, table), style in zip((authors or {}).items(), ("--", ":"), strict=False):
+            theirs = table[table["metric"] == metrics].sort_values(by)
+            if len(theirs):
+                sd = theirs.get("sd", 0 * theirs["value"]).fillna(0)
+                axis.plot(theirs[by], theirs["value"], style, marker="s", markersize=4, color=AUTHORS, label=name)
+                if sd.any():
+                    axis.errorbar(theirs[by], theirs["value"], sd, linestyle="none", capsize=3, color=AUTHORS)
+                heights += [*(theirs["value"] - sd), *(theirs["value"] + sd)]
+        beyond = FAR * max(heights)
+        for name, value in (controls or {}).get(metrics, {}).items():
+            if value > beyond:
+                above(axis, name, value)
+                continue
+            axis.axhline(value, color=GREY, linewidth=0.8, linestyle="-.")
+            axis.annotate(name, (0.02, value), (0, 2), axis.get_yaxis_transform(), "offset points", fontsize=9)
+            heights.append(value)
+        axis.set(title=title, xlabel=(LOGARITHMIC | LINEAR)[by], ylabel="", ylim=(min(heights), 1.15 * max(heights)))
+        if by in LOGARITHMIC:
+            _logarithmic(axis, sorted(here[by].unique()))
+        else:
+            axis.set_xticks(sorted(here[by].unique()))
+        if len(names) > 1:
+            axis.legend(fontsize=10, loc="center right")
+    handles = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    handles = {label: handle for label, handle in handles.items() if label not in SERIES.values()}
+    if len(handles) > 1:
+        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles))
+    _leave_out_short_intervals(figure)
+    return figure
+
+
+def _leave_out_short_intervals(figure: Figure) -> None:
+    """Take away the error bars that are shorter than `MARKER`, once the layout says how long they are on the page."""
+    figure.draw_without_rendering()
+    for axis in figure.axes:
+        for container in axis.containers:
+            if not isinstance(container, ErrorbarContainer):
+                continue
+            _, caps, (bars,) = container.lines
+            segments = bars.get_segments()  # without points where the interval is unknown
+            heights = [np.ptp(axis.transData.transform(s)[:, 1]) if len(s) else 0.0 for s in segments]
+            long = np.array(heights) > MARKER * figure.dpi / 72
+            bars.set_segments([segment for segment, kept in zip(segments, long, strict=True) if kept])
+            for cap in caps:
+                cap.set_data(*np.asarray(cap.get_xydata())[long].T)
+
+
+def _seeds(axis: Axes, rows: pd.DataFrame, by: str, color: str, label: str) -> list[float]:
+    """Draw one metric as `against` says; returns the heights that its panel must show."""
+    own = _first_split(rows)
+    bars: dict[str, Any] = {"errorbar": _interval, "err_style": "bars", "err_kws": {"capsize": 3}}
+    style = {"marker": "o", "markersize": MARKER, "markeredgewidth": 0, "color": color}
+    sns.lineplot(own, x=by, y="value", ax=axis, label=label, legend=False, **bars, **style)
+    beside = axis.transData + ScaledTranslation(6 / 72, 0, axis.figure.dpi_scale_trans)
+    several = own[own.groupby(by)["value"].transform("size") > 1]
+    for chosen, marker in ((several, "o"), (rows.drop(own.index), "^")):
+        axis.scatter(
+            chosen[by], chosen["value"], s=12, color=color, alpha=0.5, linewidths=0, marker=marker, transform=beside
+        )
+    known = own.groupby(by)["value"].agg(list)
+    return [*rows["value"], *(end for values in known for end in _interval(values))]
+
+
+def _interval(values: Sequence[float]) -> tuple[float, float]:
+    """The t interval of a mean; of two values its length is nil, as that of one."""
+    return t_interval(values) if len(values) > 2 else t_interval([sum(values) / len(values)])
+
+
+def _first_split(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["split_seed"] == rows["split_seed"].min()]
+
+
+def _say_n(axis: Axes, counts: "pd.Series[int]") -> None:
+    """Write n above a panel: one number for all points, or each that is not three above its point."""
+    if counts.nunique() == 1:
+        where: dict[str, Any] = {"transform": axis.transAxes, "ha": "right", "va": "bottom", "fontsize": 9}
+        axis.text(1, 1, f"n = {counts.iloc[0]}", **where)
+        return
+    above: dict[str, Any] = {"transform": axis.get_xaxis_transform(), "ha": "center", "va": "top", "fontsize": 8}
+    for x, n in zip(counts.index.to_numpy(float), counts, strict=True):
+        axis.text(x, 1, "" if n == 3 else str(n), **above)
+    axis.annotate("$n$", (1, 1), (3, 0), "axes fraction", "offset points", va="top", fontsize=8)
+
+
+def _logarithmic(axis: Axes, levels: Sequence[float]) -> None:
+    smallest = min(level for level in levels if level > 0)
+    if 0 in levels:  # linear from 0, which is shown, to the smallest of the others
+        axis.set_xscale("symlog", linthresh=smallest)
+        axis.set_xlim(-smallest / 4, 2 * max(levels))
+    else:
+        axis.set_xscale("log")
+    axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
