@@ -1,8 +1,6 @@
 import errno
 import json
 import math
-import re
-import subprocess
 from io import StringIO
 from pathlib import Path
 
@@ -12,7 +10,6 @@ import torch
 
 from exon import train
 from exon.errors import UserError
-from exon.evaluation import reference
 from exon.experiment import Experiment
 from exon.runs import checkpoint, record
 
@@ -116,64 +113,6 @@ def test_the_work_folder_follows_the_run_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("EXON_WORK", str(tmp_path))
     assert record.work_folder(Path("results/cpu/mnist/a")) == tmp_path / "results/cpu/mnist/a"
     assert record.work_folder(Path("/elsewhere/b")) == tmp_path / "elsewhere/b"
-
-
-def test_the_authors_curve_is_corrected_and_counted_from_one():
-    curve = reference.curve(Experiment.create(profile="quick", seed=7))
-    assert curve["epoch"].tolist() == list(range(1, 101))
-    stored = reference.table("curves_mnist").query("beta == 1.0 and epoch == 2").set_index("metric")["value"]
-    third = curve.set_index("epoch").loc[3]
-    assert third["test_error_pct"] == pytest.approx(100 * (1 - stored["test_accuracy"]))
-    assert third["test_kl_latent"] == pytest.approx(stored["kl_latent"] * 1.0112)
-
-
-@pytest.mark.parametrize("other", [{"labels": 50}, {"use_sci": False}, {"beta": 2.0}, {"profile": "smoke"}])
-def test_the_authors_have_no_curve_for_other_settings(other):
-    assert reference.curve(Experiment.create(**other)) is None
-
-
-def test_an_unknown_reference_table_is_named():
-    with pytest.raises(UserError, match=r"nothing\.csv does not exist: give one of cifar10_runs"):
-        reference.table("nothing")
-
-
-def test_stored_records_are_complete_and_small():
-    runs = [path.parent for path in Path("results").glob("*/*/*/run.json") if "smoke" not in path.parts]
-    assert runs
-    for run in runs:
-        content = record.read(run)
-        assert content["provenance"]["commit"] != "unknown"
-        assert (run / "history.csv").is_file()
-        assert len(pd.read_csv(run / "history.csv")) == content["experiment"]["epochs"]
-
-
-@pytest.fixture
-def tracked():
-    """The files of results/ that are in the repository."""
-    listed = subprocess.run(["git", "ls-files", "-z", "results"], capture_output=True, text=True, check=False).stdout
-    files = [path for name in listed.split("\0") if name and (path := Path(name)).exists()]
-    if not files:
-        pytest.skip("not a git checkout")
-    return files
-
-
-def test_what_the_repository_stores_is_small(tracked):
-    assert sum(path.stat().st_size for path in tracked) < 80e6
-
-
-def test_the_repository_stores_the_executed_notebooks_that_a_page_shows_and_no_other(tracked):
-    """As a page of its own, which _toc.yml lists, or by a figure of it."""
-    shown = set()
-    for kind, entry in re.findall(r"^ *- (file|glob): (results/\S+)$", Path("_toc.yml").read_text(), re.MULTILINE):
-        shown |= (
-            {path for path in tracked if path.match(f"{entry}.ipynb")} if kind == "glob" else {Path(f"{entry}.ipynb")}
-        )
-    figures = "".join(page.read_text() for page in Path("book").glob("*.md"))
-    for run in re.findall(r"\{run-figure\} (\S+)::", figures):
-        shown.add(Path("results", run.format(profile="quick"), "run.ipynb"))
-    kept = {path for path in tracked if path.name == "run.ipynb"}
-    assert kept == shown
-    assert all(path.stat().st_size < 1.5e6 for path in kept)
 
 
 def test_a_recalled_training_is_finished_and_the_same(stored, tiny, sample, fitted):
