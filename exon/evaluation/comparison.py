@@ -8,10 +8,12 @@ from typing import Any
 
 from exon import files
 from exon.errors import UserError
+from exon.evaluation.claims.claim import FAILS, HOLDS
 from exon.evaluation.primary import PRIMARY
 from exon.runs.verify import HEADLINE
 
 Rows = list[dict[str, Any]]
+PLURALS = {HOLDS: "hold", FAILS: "do not hold"}
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,12 @@ def sentences(comparison: Comparison) -> list[str]:
     seen = Counter(row["agreement"] for row in c.effects if row["agreement"] and row["outcome"] in PRIMARY)
     if seen:
         which = ", ".join(f"{count} {name}" for name, count in seen.items())
-        said.append(f"Of {seen.total()} effects on primary outcomes, so many have intervals without zero: {which}.")
+        said.append(f"{seen.total()} effects on primary outcomes. Where their interval excludes zero: {which}.")
     pairs = Counter((row["stored"], row["new"]) for row in c.claims)
     for (stored, new), count in pairs.items():
-        both = f"{stored} in both" if stored == new else f"{stored} in the stored runs, {new} in the new ones"
-        said.append(f"{count} of {len(c.claims)} claims: {both}.")
+        here, there = (PLURALS.get(verdict, verdict) if count > 1 else verdict for verdict in (stored, new))
+        both = f"{here} in both" if stored == new else f"{here} in the stored runs, {there} in the new ones"
+        said.append(f"{count} of {len(c.claims)} claims {both}.")
     return said
 
 

@@ -11,13 +11,15 @@ from exon.runs import record
 
 
 def title(experiment: Experiment) -> str:
-    """A layout in words: "circle", "two rows", "circle, 0 and 5 exchanged", "circle, order 2140357986"."""
+    """A layout in words: "circle", "two rows", "circle, 0 and 5 exchanged", or the labels in the order of the centers."""
     shape = {"grid": "two rows"}.get(experiment.prior, experiment.prior)
     if experiment.order is None:
         return shape
     moved = [label for label, place in enumerate(experiment.order) if label != place]
     return f"{shape}, " + (
-        f"{moved[0]} and {moved[1]} exchanged" if len(moved) == 2 else "order " + "".join(map(str, experiment.order))
+        f"{moved[0]} and {moved[1]} exchanged"
+        if len(moved) == 2
+        else " ".join(str(experiment.order.index(place)) for place in range(len(experiment.order)))
     )
 
 

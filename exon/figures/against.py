@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 from matplotlib.transforms import ScaledTranslation
 
-from exon.evaluation.intervals import t_interval
+from exon.evaluation.intervals import of_three_or_more
 from exon.figures.compare import AUTHORS, HERE, above, two_columns
 from exon.figures.plots import COLORS, GREY
 
@@ -79,8 +79,11 @@ def against(
                 above(axis, name, value)
                 continue
             axis.axhline(value, color=GREY, linewidth=0.8, linestyle="-.")
-            axis.annotate(name, (0.02, value), (0, 2), axis.get_yaxis_transform(), "offset points", fontsize=9)
+            start = 0.15 if here[by].min() == 0 else 0.02  # beside the point at zero
+            axis.annotate(name, (start, value), (0, 2), axis.get_yaxis_transform(), "offset points", fontsize=9)
             heights.append(value)
+        if title.endswith("(%)"):
+            heights = [min(max(height, 0.0), 100.0) for height in heights]
         axis.set(title=title, xlabel=(LOGARITHMIC | LINEAR)[by], ylabel="", ylim=(min(heights), 1.15 * max(heights)))
         if by in LOGARITHMIC:
             _logarithmic(axis, sorted(here[by].unique()))
@@ -115,7 +118,7 @@ def _leave_out_short_intervals(figure: Figure) -> None:
 def _seeds(axis: Axes, rows: pd.DataFrame, by: str, color: str, label: str) -> list[float]:
     """Draw one metric as `against` says; returns the heights that its panel must show."""
     own = _first_split(rows)
-    bars: dict[str, Any] = {"errorbar": _interval, "err_style": "bars", "err_kws": {"capsize": 3}}
+    bars: dict[str, Any] = {"errorbar": of_three_or_more, "err_style": "bars", "err_kws": {"capsize": 3}}
     style = {"marker": "o", "markersize": MARKER, "markeredgewidth": 0, "color": color}
     sns.lineplot(own, x=by, y="value", ax=axis, label=label, legend=False, **bars, **style)
     beside = axis.transData + ScaledTranslation(6 / 72, 0, axis.figure.dpi_scale_trans)
@@ -125,12 +128,7 @@ def _seeds(axis: Axes, rows: pd.DataFrame, by: str, color: str, label: str) -> l
             chosen[by], chosen["value"], s=12, color=color, alpha=0.5, linewidths=0, marker=marker, transform=beside
         )
     known = own.groupby(by)["value"].agg(list)
-    return [*rows["value"], *(end for values in known for end in _interval(values))]
-
-
-def _interval(values: Sequence[float]) -> tuple[float, float]:
-    """The t interval of a mean; of two values its length is nil, as that of one."""
-    return t_interval(values) if len(values) > 2 else t_interval([sum(values) / len(values)])
+    return [*rows["value"], *(end for values in known for end in of_three_or_more(values))]
 
 
 def _first_split(rows: pd.DataFrame) -> pd.DataFrame:

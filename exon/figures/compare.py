@@ -85,7 +85,7 @@ def curves(here: pd.DataFrame, authors: pd.DataFrame) -> Figure:
         axis.set(title=title, ylabel="")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].set_ylim(0, 20)
-    above(axes[0], "chance", 90)
+    above(axes[0], "chance", 90, right=True)
     axes[3].set_yscale("log")
     handles.append(Line2D([], [], color=GREY, linestyle="--"))
     n = here.groupby("beta")["seed"].nunique()
@@ -155,9 +155,12 @@ def bands(values: Tensor, names: Sequence[str], label: str) -> Figure:
     return figure
 
 
-def above(axis: Axes, name: str, value: float) -> None:
-    """Name a control that lies above a panel."""
-    axis.annotate(f"{name}: {value:g} \N{UPWARDS ARROW}", (0.02, 0.9), xycoords="axes fraction", va="top", fontsize=9)
+def above(axis: Axes, name: str, value: float, right: bool = False) -> None:
+    """Name a control that lies above a panel, at its left end or at its right."""
+    x, ha = (0.98, "right") if right else (0.02, "left")
+    axis.annotate(
+        f"{name}: {value:g} \N{UPWARDS ARROW}", (x, 0.9), xycoords="axes fraction", va="top", ha=ha, fontsize=9
+    )
 
 
 def two_columns(count: int, height: float = 3.6, **options: Any) -> tuple[Figure, Sequence[Axes]]:

@@ -41,6 +41,6 @@ def first_epochs(
     for line in (right.axvline, right.axhline):
         line(half_way, color=GREY, linewidth=0.8, linestyle="--")
     right.set(title="distance from the center (sd)", xlabel="after epoch 1", ylabel=f"after epoch {last}")
-    right.legend(title=None, fontsize=9, loc="upper left")
+    right.legend(title=None, fontsize=9, loc="lower right")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure

@@ -7,7 +7,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from exon.evaluation.intervals import t_interval
+from exon.evaluation.intervals import of_three_or_more
 from exon.figures.compare import two_columns
 from exon.figures.plots import COLORS, GREY
 
@@ -16,12 +16,14 @@ MARKERS = ("o", "s", "D", "^")
 
 
 def outcomes(panels: Mapping[str, str], table: pd.DataFrame, chance: Mapping[str, float] | None = None) -> Figure:
-    """The outcomes of every run by cell, small, and their means with 95 % intervals, a panel for each outcome.
+    """The outcomes of every run by cell, small, and their means, of three or more with 95 % intervals, a panel for each outcome.
 
     Args:
         panels: metric -> title.
         table: columns series, cell, metric, value; a row for each run and metric.
         chance: metric -> what chance alone gives, a dashed line.
+
+    The axis of a percentage, whose title ends with "(%)", is cut at 0 and 100.
     """
     figure, axes = two_columns(len(panels), height=0.9 + 0.4 * table["cell"].nunique(), sharey=True)
     names = list(table["series"].unique())
@@ -41,7 +43,7 @@ def outcomes(panels: Mapping[str, str], table: pd.DataFrame, chance: Mapping[str
         sns.pointplot(
             **shared,
             dodge=width - width / len(names) if len(names) > 1 else False,
-            errorbar=t_interval,
+            errorbar=of_three_or_more,
             linestyle="none",
             markers=list(MARKERS[: len(names)]),
             markersize=6,
@@ -53,6 +55,9 @@ def outcomes(panels: Mapping[str, str], table: pd.DataFrame, chance: Mapping[str
         if chance and metric in chance:
             axis.axvline(chance[metric], color=GREY, linewidth=0.8, linestyle="--", label="chance")
         axis.set(title=title, xlabel="", ylabel="")
+        if title.endswith("(%)"):
+            low, high = axis.get_xlim()
+            axis.set_xlim(max(low, 0), min(high, 100))
     _legend(figure, axes[0])
     return figure
 

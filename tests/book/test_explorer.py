@@ -44,9 +44,8 @@ def explorer(visit, home):
 
 def status(page):
     """(z1, z2, label, percent), as the page says them."""
-    found = re.fullmatch(
-        r"z = \((-?[\d.]+), (-?[\d.]+)\): the classifier says (\d), (\d+) %", page.inner_text("[data-part=status]")
-    )
+    text = page.inner_text("[data-part=status]").replace("−", "-")
+    found = re.fullmatch(r"z = \((-?[\d.]+), (-?[\d.]+)\): the classifier says (\d), (\d+) %", text)
     return float(found[1]), float(found[2]), int(found[3]), int(found[4])
 
 
@@ -96,8 +95,17 @@ def test_arrow_keys_move_the_point(explorer):
 
 def test_the_mouse_moves_the_point(explorer):
     box = explorer.locator("[data-part=map]").bounding_box()
-    explorer.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 3 / 4)
+    before = status(explorer)
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] * 3 / 4
+    explorer.mouse.move(x, y)
+    assert status(explorer) == before
+    explorer.mouse.down()
     assert status(explorer)[:2] == pytest.approx((0, -12), abs=0.3)
+    explorer.mouse.move(x, y - box["height"] / 2)
+    assert status(explorer)[:2] == pytest.approx((0, 12), abs=0.3)
+    explorer.mouse.up()
+    explorer.mouse.move(x, y)
+    assert status(explorer)[:2] == pytest.approx((0, 12), abs=0.3)
 
 
 def test_the_slider_changes_the_run(explorer):
@@ -126,10 +134,9 @@ def test_play_walks_from_center_to_center(explorer):
     explorer.select_option("[data-part=to]", "7")
     explorer.click("[data-part=play]")
     centers = record.experiment_of(RUN).build_prior().means
-    end = [round(v, 1) + 0.0 for v in centers[7].tolist()]
+    end = ", ".join(f"{round(v, 1) + 0.0:.1f}".replace("-", "−") for v in centers[7].tolist())
     explorer.wait_for_function(
-        f"document.querySelector('[data-part=status]').textContent.startsWith('z = ({end[0]:.1f}, {end[1]:.1f})')"
-        f" || document.querySelector('[data-part=status]').textContent.startsWith('z = (-{end[0]:.1f}, {end[1]:.1f})')",
+        f"document.querySelector('[data-part=status]').textContent.startsWith('z = ({end})')",
         timeout=15_000,
     )
     assert status(explorer)[2] == 7

@@ -112,7 +112,7 @@ def test_a_replication_is_shown_in_sentences_tables_and_figures(small_book, tmp_
 
     images = soup.select("article img")
     assert [image["alt"].partition(",")[0] for image in images] == [
-        "Simple effects of cross-entropy and KL and their interaction on test error (%)",
+        "Simple effects of cross-entropy and KL and their interaction on test error (% points)",
         "test error (%)",
     ]
     for image, name in zip(images, ("effects-0", "outcomes"), strict=True):

@@ -36,7 +36,7 @@ def write(root, name, order=None, layout="circle", at=None, placement=0.2):
         ({"prior": "circle"}, "circle"),
         ({"prior": "grid"}, "two rows"),
         ({"prior": "circle", "order": EXCHANGED}, "circle, 0 and 5 exchanged"),
-        ({"prior": "row", "order": (1, 2, 0, *range(3, 10))}, "row, order 1203456789"),
+        ({"prior": "row", "order": (1, 2, 0, *range(3, 10))}, "row, 2 0 1 3 4 5 6 7 8 9"),
     ],
 )
 def test_a_layout_is_called_by_its_shape_and_order(settings, title):

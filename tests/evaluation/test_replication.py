@@ -354,16 +354,16 @@ def test_what_a_comparison_comes_to_is_counted(reversed_errors, repeated):
     )
     seen = [row["agreement"] for row in reversed_errors.effects if row["outcome"] in PRIMARY and row["agreement"]]
     assert len(seen) < len(reversed_errors.effects)
-    assert effect.startswith("Of 20 effects on primary outcomes, so many have intervals without zero: ")
+    assert effect.startswith("20 effects on primary outcomes. Where their interval excludes zero: ")
     assert f"{seen.count(replication.OPPOSITE)} opposite signs" in effect
     assert f"{seen.count(replication.SAME)} same sign in both" in effect
     total = len(OF_THE_GRID)
     assert set(claims) == {
-        f"{total - 2} of {total} claims: holds in both.",
-        f"2 of {total} claims: holds in the stored runs, does not hold in the new ones.",
+        f"{total - 2} of {total} claims hold in both.",
+        f"2 of {total} claims hold in the stored runs, do not hold in the new ones.",
     }
     assert "opposite signs" not in " ".join(comparisons.sentences(repeated))
-    assert comparisons.sentences(repeated)[-1] == f"{total} of {total} claims: holds in both."
+    assert comparisons.sentences(repeated)[-1] == f"{total} of {total} claims hold in both."
 
 
 def test_every_value_is_kept_with_its_run(repeated):

@@ -139,9 +139,12 @@ def anchor(folder: Path) -> str:
 
 
 def formatted(value: float, form: str) -> str:
-    """format(value, form), where the form may end with a unit: ".2f %"."""
+    """format(value, form) with a real minus sign, and none before a zero; the form may end with a unit: ".2f %"."""
     form, space, unit = form.partition(" ")
-    return format(value, form) + space.replace(" ", "\u00a0") + unit
+    text = format(value, form)
+    if isinstance(value, float) and text.startswith("-"):
+        text = text.replace("-", "−") if text.strip("-0.") else text[1:]
+    return text + space.replace(" ", "\u00a0") + unit
 
 
 def origin(env: BuildEnvironment, names: str, done: list[Path]) -> nodes.paragraph:

@@ -130,7 +130,7 @@ def explained(panels: dict[str, str], dataset: str) -> Callable[[list[Path]], Fi
 
 MNIST_EXPLAINED = {
     "center_error_pct": "center error (%)",
-    "placement_error_pct label_uncertainty_pct": "two of its sources (%)",
+    "placement_error_pct label_uncertainty_pct": "two of its causes (%)",
     "purity_pct": "purity (%)",
     "generation_error_pct": "generation error (%)",
 }

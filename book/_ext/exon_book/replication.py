@@ -103,10 +103,13 @@ def effects(page: Replication, grid: str, found: dict[str, Comparison]) -> list[
         return []
     for stratum in series["stratum"].unique():
         chosen = series[series["stratum"] == stratum]
-        panels = _panels(chosen["outcome"])
+        panels = {outcome: title.replace("(%)", "(% points)") for outcome, title in _panels(chosen["outcome"]).items()}
         on = ", ".join(panels.values())
         alt = f"Simple effects of cross-entropy and KL and their interaction on {on}, with intervals: {_all(chosen)}."
-        caption = "Where both intervals of an effect lie on the same side of zero, the new runs repeat it."
+        caption = (
+            "Where both intervals of an effect lie on the same side of zero, the new runs repeat it. "
+            "A mark is the change when a term is turned on, a line its 95 % interval."
+        )
         draw = partial(forest.forest, panels, TERMS, chosen)
         shown.append(page.figure(f"replication-{grid}-effects-{len(shown)}", draw, alt, caption))
     return shown

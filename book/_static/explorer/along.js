@@ -27,9 +27,9 @@ const exonAlong = (() => {
         moved[j] += REACH * (2 * i / (COUNT - 1) - 1);
         pen.putImageData(exonNetworks.picture(exonNetworks.decode(run, moved)), i * SIDE, 0);
       }
-      const value = entry.v_nat ? `V-nat ${entry.v_nat[label][j].toFixed(1)}, ${active[j] ? "activated" : "not activated"}` : "V-nat –";
-      row.querySelector("figcaption").textContent = `z${"₁₂"[j]} from −${REACH} to ${REACH} around the point: ${value}`;
-      row.classList.toggle("passive", Boolean(entry.v_nat) && !active[j]);
+      const value = entry.v_nat ? `${exonReadings.decimal(entry.v_nat[label][j])}, ${active[j] ? "activated" : "not activated"}` : "–";
+      row.querySelector("figcaption").textContent = `Label ${label}, z${"₁₂"[j]}: V-nat ${value}. Images from −${REACH} to ${REACH} around the point.`;
+      row.classList.toggle("active", active[j]);
     });
     return active;
   }

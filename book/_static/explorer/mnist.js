@@ -116,6 +116,6 @@
       meter.parentElement.classList.toggle("best", label === best);
     });
     const percent = Math.round(100 * probabilities[best]);
-    part("status").textContent = `z = (${z.map((v) => v.toFixed(1)).join(", ")}): the classifier says ${best}, ${percent} %`;
+    part("status").textContent = `z = (${z.map(exonReadings.decimal).join(", ")}): the classifier says ${best}, ${percent} %`;
   }
 })();

@@ -14,7 +14,7 @@ const exonPlane = (() => {
       point(event);
     });
     map.addEventListener("pointermove", (event) => {
-      if (event.pointerType === "mouse" || event.buttons) point(event);
+      if (event.buttons) point(event);
     });
     map.addEventListener("keydown", step);
 

@@ -19,5 +19,10 @@ const exonReadings = (() => {
     return made;
   }
 
-  return { show };
+  // With one decimal, a true minus, and no negative zero.
+  function decimal(value) {
+    return (Math.round(10 * value) / 10 || 0).toFixed(1).replace("-", "−");
+  }
+
+  return { show, decimal };
 })();

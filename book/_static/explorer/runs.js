@@ -67,7 +67,7 @@ const exonRuns = (() => {
     }
 
     function label({ seed, median }, _, all) {
-      return new Option(median && all.length > 1 ? `${seed} (median)` : seed, seed);
+      return new Option(median && all.length > 2 ? `${seed} (median)` : seed, seed);
     }
 
     return { open, listen };

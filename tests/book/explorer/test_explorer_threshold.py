@@ -27,14 +27,14 @@ def test_the_threshold_decides_which_dimensions_are_activated(start):
     assert page.inner_text("[data-part=nearest]") == "The nearest center is that of 5."
     before, map_before = along(page), page.evaluate(MAP)
     assert before[0] == [
-        "z₁ from −4 to 4 around the point: V-nat 3.0, activated",
-        "z₂ from −4 to 4 around the point: V-nat 3.5, activated",
+        "Label 5, z₁: V-nat 3.0, activated. Images from −4 to 4 around the point.",
+        "Label 5, z₂: V-nat 3.5, activated. Images from −4 to 4 around the point.",
     ]
-    assert before[1] == ("", "")
+    assert before[1] == ("active", "active")
     page.fill("[data-part=threshold]", "3")
     after = along(page)
-    assert [text.rpartition(", ")[2] for text in after[0]] == ["not activated", "activated"]
-    assert after[1] == ("passive", "")
+    assert [text.split(".")[1][3:] for text in after[0]] == ["not activated", "activated"]
+    assert after[1] == ("", "active")
     assert after[2] == before[2]
     assert page.evaluate(MAP) != map_before
     page.wait_for_function("location.hash.endsWith('threshold=3')")
@@ -56,7 +56,8 @@ def test_the_images_along_a_dimension_are_those_of_points_beside_it(start):
 def test_a_run_whose_record_has_no_v_nat_activates_nothing(start):
     page = start("explore.html#beta=5&seed=3")
     texts, names, _ = along(page)
-    assert [text.rpartition(": ")[2] for text in texts] == ["V-nat –"] * 2
+    assert [text[:18] for text in texts] == ["Label 0, z₁: V-nat –"[:18], "Label 0, z₂: V-nat –"[:18]]
+    assert not any("activated" in text for text in texts)
     assert names == ("", "")
 
 

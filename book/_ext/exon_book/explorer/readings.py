@@ -14,7 +14,7 @@ METRICS = {
     "purity": ("purity_pct", ".1f %"),
     "generation error": ("generation_error_pct", ".1f %"),
     "mean V-nat": ("v_nat", ".2f"),
-    "cardinality, δ = 1": ("cardinality_mean", ".1f"),
+    "cardinality at 1": ("cardinality_mean", ".1f"),
 }
 """What stands beside the map -> the metric's name in the record, and its form."""
 
@@ -27,7 +27,7 @@ def readings(run: Path) -> dict[str, Any]:
     content = record.read(run)
     experiment, measured = content["experiment"], content["metrics"]
     texts = {
-        name: formatted(measured[metric], form).replace("-", "−") if metric in measured else "–"
+        name: formatted(measured[metric], form) if metric in measured else "–"
         for name, (metric, form) in METRICS.items()
     }
     return {

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from docutils import nodes
 
+from exon_book.lookup import formatted
+
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "ledger") -> nodes.table:
     """Cells of text below their heads; kind is a class: "ledger" for numbers, "record" where there is prose in it."""
@@ -22,7 +24,7 @@ def without_empty(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[
 
 def number(value: float | None, form: str) -> str:
     """format(value, form) with a real minus sign; a dash where there is no value."""
-    return "–" if value is None or value != value else format(value, form).replace("-", "−")
+    return "–" if value is None or value != value else formatted(value, form)
 
 
 def with_spread(mean: float | None, sd: float, form: str) -> str:

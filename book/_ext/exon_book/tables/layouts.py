@@ -9,8 +9,8 @@ from exon_book.reading import GridDirective
 from exon_book.tables import number, table
 
 SHOWN = {
-    "assigned_pct": ("at the center assigned (%)", ".1f"),
-    "own_order_pct": ("at that of the own order (%)", ".1f"),
+    "assigned_pct": ("at the assigned center (%)", ".1f"),
+    "own_order_pct": ("at its center on the circle (%)", ".1f"),
     "test_error_pct": ("test error (%)", ".2f"),
     "purity_pct": ("purity (%)", ".1f"),
     "placement_error_pct": ("placement error (%)", ".2f"),
