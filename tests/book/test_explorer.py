@@ -213,7 +213,8 @@ def test_a_run_that_could_not_be_loaded_can_be_tried_again(explorer):
 
 CIFAR10_RUN = Path("results/cpu/cifar10/beta-0.05_seed-1")
 IMAGES_IN_BROWSER = """async () => {
-    const run = await exonFiles.load("cifar10");
+    const [{ file }] = (await exonFiles.load("cifar10")).runs;
+    const run = await exonFiles.load(file);
     const codes = [0, 7, 39].map((i) => run.codes.slice(i * run.dimensions, (i + 1) * run.dimensions));
     return { codes: codes.map((z) => [...z]), images: codes.map((z) => [...exonNetworks.decodeImage(run.decoder, z)]) };
 }"""

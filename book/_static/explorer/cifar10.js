@@ -7,7 +7,7 @@
   const LEAST = 2; // and for so many that the threshold just lets in
   const root = document.getElementById("explorer-cifar10");
   const part = (name) => root.querySelector(`[data-part="${name}"]`);
-  let manifest;
+  let shown; // the list's entry of the run
   let run;
   let image = 0; // of its class
   let code; // of the image as it was encoded
@@ -22,13 +22,14 @@
   exonFiles.attempt(root, start);
 
   async function start() {
-    run = await exonFiles.load("cifar10", (content) => {
-      manifest = content;
-      return exonNetworks.cifar10(content);
-    });
-    manifest.classes.forEach((name, label) => part("class").add(new Option(name, label)));
+    const { runs: entries } = await exonFiles.load("cifar10");
+    const runs = exonRuns.chooser(root, entries, { first: 0.05, read: exonNetworks.cifar10, show: take });
+    const state = exonFragment.read();
+    await runs.open(state);
+    part("runs").hidden = entries.length === 1;
+    run.classes.forEach((name, label) => part("class").add(new Option(name, label)));
     part("class").addEventListener("input", () => choose(0));
-    part("next").addEventListener("click", () => choose((image + 1) % manifest.images));
+    part("next").addEventListener("click", () => choose((image + 1) % run.images));
     part("inside").addEventListener("click", () => shake(true));
     part("outside").addEventListener("click", () => shake(false));
     part("reset").addEventListener("click", reset);
@@ -36,20 +37,32 @@
       narrow();
       link();
     });
-    exonReadings.show(root, manifest);
     root.querySelectorAll("fieldset").forEach((controls) => controls.disabled = false);
-    open(exonFragment.read());
-    exonFragment.follow("class", open);
+    open(state);
+    runs.listen();
+    exonFragment.follow("class", (view) => exonFiles.attempt(root, async () => {
+      await runs.open(view);
+      open(view);
+      link();
+    }));
     root.dataset.ready = "true";
+  }
+
+  // Go on with another run, at the same image.
+  function take(entry, content) {
+    shown = entry;
+    run = content;
+    exonReadings.show(root, entry);
+    if (code) choose(image);
   }
 
   // The view that an address asks for; what it leaves out or misnames is as it was.
   function open(view) {
-    const label = manifest.classes.indexOf(view.class);
+    const label = run.classes.indexOf(view.class);
     if (label >= 0) part("class").value = label;
     if (Number(view.threshold)) part("threshold").value = view.threshold;
     const number = Number(view.image) - 1;
-    show(number in [...Array(manifest.images).keys()] ? number : 0);
+    show(number in [...Array(run.images).keys()] ? number : 0);
   }
 
   function choose(number) {
@@ -58,14 +71,14 @@
   }
 
   function link() {
-    exonFragment.write({ class: className(), image: image + 1, threshold: threshold() });
+    exonFragment.write({ beta: shown.beta, seed: shown.seed, class: className(), image: image + 1, threshold: threshold() });
   }
 
   // Take the code of an image of the chosen class.
   function show(number) {
     image = number;
-    const index = label() * manifest.images + image;
-    code = run.codes.slice(index * manifest.dimensions, (index + 1) * manifest.dimensions);
+    const index = label() * run.images + image;
+    code = run.codes.slice(index * run.dimensions, (index + 1) * run.dimensions);
     decoded = exonNetworks.decodeImage(run.decoder, code);
     z = undefined;
     paint("original", run.originals.subarray(index * 3072, (index + 1) * 3072), (v) => v);
@@ -82,8 +95,8 @@
     exonSubspace.draw(part("curve"), vNat, threshold());
     const counts = run.vNat.map((row) => exonSubspace.activated(row, threshold()).length);
     const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length;
-    part("value").textContent = threshold().toFixed(2);
-    part("count").textContent = `${className()}: ${active.length} of ${manifest.dimensions} dimensions activated; mean over the classes ${mean.toFixed(1)}`;
+    part("delta").textContent = threshold().toFixed(2);
+    part("count").textContent = `${className()}: ${active.length} of ${run.dimensions} dimensions activated; mean over the classes ${mean.toFixed(1)}`;
     const dimensions = [...new Set([...active.slice(0, LARGEST), ...active.slice(-LEAST)])];
     for (const dimension of set.keys()) if (!dimensions.includes(dimension)) set.delete(dimension);
     const lines = dimensions.map((dimension) => line(dimension, vNat[dimension]));
@@ -133,7 +146,7 @@
   }
 
   function what() {
-    const count = inside ? active.length : manifest.dimensions - active.length;
+    const count = inside ? active.length : run.dimensions - active.length;
     const changes = noise ? [`noise on ${count} dimensions ${inside ? "inside" : "outside"} the subspace`] : [];
     for (const [dimension, value] of [...set].slice(-1)) changes.push(`dimension ${dimension} at ${value.toFixed(2)}`);
     return changes.join(", ") || "as it was encoded";
@@ -144,7 +157,7 @@
   }
 
   function className() {
-    return manifest.classes[label()];
+    return run.classes[label()];
   }
 
   function threshold() {

@@ -14,7 +14,7 @@
 
   async function start() {
     manifest = await exonFiles.load("mnist");
-    const runs = exonRuns.chooser(root, manifest.runs, show);
+    const runs = exonRuns.chooser(root, manifest.runs, { first: 1, read: exonNetworks.mnist, show });
     const state = exonFragment.read();
     await runs.open(state);
     prepare();

@@ -13,12 +13,14 @@ const exonNetworks = (() => {
     };
   }
 
-  // The decoder of the CIFAR-10 run, V-nat by class and dimension, and the codes and the pixels of some test images.
+  // The decoder of a CIFAR-10 run, V-nat by class and dimension, and the codes and the pixels of some test images.
   function cifar10(content) {
     const { data, images, classes, dimensions } = content;
     const count = images * classes.length;
     const row = (_, label) => new Float32Array(data, content.v_nat + 4 * label * dimensions, dimensions);
     return {
+      classes,
+      images,
       dimensions,
       vNat: classes.map(row),
       decoder: content.decoder.map((place) => layer(data, place)),

@@ -1,8 +1,9 @@
 // Which of several runs is shown: a slider over beta, and a list of the seeds whose weights are kept at that beta.
 
 const exonRuns = (() => {
-  // `entries` are sorted by beta and seed, and one at each beta is its median run; show(entry, content) shows one of them.
-  function chooser(root, entries, show) {
+  // `entries` are sorted by beta and seed, and one at each beta is its median run; `first` is the beta shown first. `read` makes
+  // a run of a file's content, show(entry, run) shows it.
+  function chooser(root, entries, { first, read, show }) {
     const slider = root.querySelector('[data-part="beta"]');
     const list = root.querySelector('[data-part="seed"]');
     const betas = [...new Set(entries.map(({ beta }) => beta))];
@@ -15,10 +16,10 @@ const exonRuns = (() => {
       return there.find((entry) => entry.seed === seed) ?? there.find(({ median }) => median);
     }
 
-    // The run that an address asks for, else that of beta 1, else the first.
+    // The run that an address asks for, else that of the first beta.
     function open({ beta, seed }) {
       wanted = seed === undefined ? undefined : Number(seed);
-      return choose(at(Number(beta), wanted) ?? at(1) ?? at(betas[0]));
+      return choose(at(Number(beta), wanted) ?? at(first) ?? at(betas[0]));
     }
 
     function listen() {
@@ -37,7 +38,7 @@ const exonRuns = (() => {
     async function choose(entry) {
       name(entry);
       try {
-        const content = await exonFiles.load(entry.file, exonNetworks.mnist);
+        const content = await exonFiles.load(entry.file, read);
         if (latest !== entry) return;
         shown = entry;
         show(entry, content);

@@ -1,7 +1,8 @@
-"""The explorers with a few runs, made up with random weights, beside the stored CIFAR-10 run; without the book around them."""
+"""The explorers with a few runs, made up with random weights, and the stored CIFAR-10 run; without the book around them."""
 
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -41,6 +42,24 @@ def make_up(run, root, weights=True):
         (folder / "model.safetensors").write_bytes(checkpoint.as_safetensors(network.state_dict()))
 
 
+def make_up_cifar10(root):
+    """The stored CIFAR-10 run below root, and beside it one at beta 0.1: random weights, half the V-nat."""
+    runs = {run.experiment.beta: run for run in grid.select(cifar10.GRIDS)}
+    stored, made_up = runs[0.05].folder, root / runs[0.1].folder
+    for target in (root / stored, made_up):
+        shutil.copytree(stored, target, ignore=shutil.ignore_patterns("run.ipynb"))
+    content = json.loads((made_up / "run.json").read_text())
+    content.pop("sha256", None)
+    content.pop("files", None)
+    experiment = runs[0.1].experiment
+    content["experiment"] = experiment.model_dump(mode="json")
+    (made_up / "run.json").write_text(json.dumps(content))
+    network = model.build("cifar10", experiment.build_prior(), experiment.width, torch.Generator().manual_seed(1))
+    (made_up / "model.safetensors").write_bytes(checkpoint.as_safetensors(network.state_dict()))
+    arrays = safetensors.torch.load_file(made_up / "arrays.safetensors")
+    safetensors.torch.save_file(arrays | {"v_nat": arrays["v_nat"] / 2}, made_up / "arrays.safetensors")
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """Name -> content of the files of both explorers.
@@ -52,8 +71,9 @@ def files(tmp_path_factory):
         key = run.experiment.beta, run.experiment.seed
         if key in VALIDATION or key == (1.0, 2):
             make_up(run, root, weights=key in VALIDATION)
+    make_up_cifar10(root)
     with torch.no_grad():
-        return dict([*mnist.files(root), *cifar10.files(Path.cwd())])
+        return dict([*mnist.files(root), *cifar10.files(root)])
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""MNIST's explorer: map, numbers and images follow the run that is chosen by beta and seed."""
+"""The run that is chosen by beta and seed: map, numbers and images follow it."""
 
 import re
 
@@ -36,7 +36,8 @@ def test_every_run_with_weights_is_offered_and_one_of_each_beta_is_its_median(fi
         (beta, seed) for beta, seeds in SEEDS.items() for seed in seeds
     ]
     assert [(entry["beta"], entry["seed"]) for entry in entries if entry["median"]] == [(0.1, 2), (1.0, 1), (5.0, 1)]
-    assert set(files) == {"mnist", "cifar10", *(entry["file"] for entry in entries)}
+    others = {"cifar10", "cifar10-beta-0.05_seed-1", "cifar10-beta-0.1_seed-1"}
+    assert set(files) == {"mnist", *(entry["file"] for entry in entries), *others}
 
 
 def test_map_numbers_and_image_follow_beta_and_seed(start):
@@ -136,3 +137,28 @@ def test_an_address_that_names_no_view_leads_to_the_median_run_of_beta_1(start, 
     page = start(f"explore.html{fragment}")
     assert "beta-1_seed-1" in page.inner_text("[data-part=origin]")
     assert page.inner_text("[data-part=status]").startswith("z = (12.")
+
+
+def sheet(page):
+    """What is shown of CIFAR-10: the decoded image, how many dimensions are activated, and the run."""
+    decoded = page.evaluate("document.querySelector('[data-part=decoded]').toDataURL()")
+    return decoded, page.inner_text("[data-part=count]"), page.inner_text("[data-part=origin]")
+
+
+def test_images_and_subspace_follow_the_run_of_cifar10(start):
+    page = start("explore-cifar10.html#class=ship&image=2&threshold=0.5")
+    before = sheet(page)
+    assert before[2].endswith("beta-0.05_seed-1")
+    original = page.evaluate("document.querySelector('[data-part=original]').toDataURL()")
+    page.locator("[data-part=beta]").fill("1")
+    page.wait_for_selector("[data-part=origin]:has-text('beta-0.1_seed-1')")
+    assert page.inner_text("[data-part=value]") == "0.1"
+    after = sheet(page)
+    assert all(a != b for a, b in zip(after, before, strict=True))
+    assert page.evaluate("document.querySelector('[data-part=original]').toDataURL()") == original
+    address = "#beta=0.1&seed=1&class=ship&image=2&threshold=0.5"
+    page.wait_for_function(f"location.hash === '{address}'")
+    assert sheet(start(f"explore-cifar10.html{address}")) == after
+    page.evaluate("location.hash = '#beta=0.05&seed=1&class=ship&image=2&threshold=0.5'")
+    page.wait_for_selector("[data-part=origin]:has-text('beta-0.05_seed-1')")
+    assert sheet(page) == before

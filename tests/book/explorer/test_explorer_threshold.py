@@ -72,7 +72,7 @@ def test_the_activated_dimensions_follow_the_threshold(start):
     for delta, mean in cardinalities(v_nat).items():
         page.locator("[data-part=threshold]").fill(f"{delta:g}")
         active = v_nat[3].sort(descending=True).indices[: int((v_nat[3] > delta).sum())].tolist()
-        assert page.inner_text("[data-part=value]") == f"{delta:.2f}"
+        assert page.inner_text("[data-part=delta]") == f"{delta:.2f}"
         assert page.inner_text("[data-part=count]") == (
             f"cat: {len(active)} of 256 dimensions activated; mean over the classes {mean:.1f}"
         )
@@ -128,11 +128,11 @@ def test_the_address_holds_class_image_and_threshold(start):
     page.select_option("[data-part=class]", label="ship")
     page.click("[data-part=next]")
     page.locator("[data-part=threshold]").fill("0.5")
-    page.wait_for_function("location.hash === '#class=ship&image=2&threshold=0.5'")
+    page.wait_for_function("location.hash === '#beta=0.05&seed=1&class=ship&image=2&threshold=0.5'")
     original = "() => document.querySelector('[data-part=original]').toDataURL()"
     shown = page.evaluate(original), page.inner_text("[data-part=count]")
     again = start("explore-cifar10.html#class=ship&image=2&threshold=0.5")
     assert (again.evaluate(original), again.inner_text("[data-part=count]")) == shown
     again.evaluate("location.hash = '#class=nothing&image=-1&threshold=9'")
-    again.wait_for_selector("[data-part=value]:has-text('2.00')")
+    again.wait_for_selector("[data-part=delta]:has-text('2.00')")
     assert again.inner_text("[data-part=count]").startswith("ship: ")

@@ -1,4 +1,4 @@
-"""What the page "Explore 256 dimensions" runs in the browser: the decoder of one stored run, and codes of some test images."""
+"""What the page "Explore 256 dimensions" runs in the browser: the decoders of stored runs, and codes of some test images."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,26 +8,24 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from exon import data
-from exon.errors import UserError
 from exon.model import EXoN
 from exon.runs import checkpoint, record
+from exon_book.explorer.choice import entries
 from exon_book.explorer.packing import Packing
-from exon_book.explorer.readings import readings
-from exon_book.lookup import finished
 
-RUN = "beta-0.05_seed-1"
+GRIDS = "cifar10/beta-*"
 
 
 def files(root: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Name and content of the one file.
+    """Name and content of a file for each run of the grids that keeps its weights, and of the list of them all.
 
     Raises:
-        UserError: the run is not there, or lacks its weights or its arrays.
+        UserError: there is no such run, or one without its arrays.
     """
-    runs = {run.name: run for run in finished("cifar10", root)}
-    if RUN not in runs:
-        raise UserError(f"the run {RUN} of the grid 'cifar10' is not finished.")
-    yield "cifar10", export(runs[RUN])
+    shown = entries(GRIDS, "cifar10", root)
+    for run, entry in shown.items():
+        yield entry["file"], export(run)
+    yield "cifar10", {"runs": list(shown.values())}
 
 
 def export(run: Path) -> dict[str, Any]:
@@ -36,7 +34,6 @@ def export(run: Path) -> dict[str, Any]:
     stored = record.arrays(run)
     packing = Packing()
     return {
-        **readings(run),
         "classes": data.CIFAR10_CLASSES,
         "images": len(stored["codes"]) // len(data.CIFAR10_CLASSES),
         "dimensions": stored["codes"].shape[1],

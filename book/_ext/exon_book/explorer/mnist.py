@@ -8,12 +8,10 @@ import numpy as np
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from exon.errors import UserError
 from exon.model import EXoN
 from exon.runs import checkpoint, record
+from exon_book.explorer.choice import entries
 from exon_book.explorer.packing import Packing
-from exon_book.explorer.readings import readings
-from exon_book.lookup import by_beta, finished
 
 GRIDS = "beta beta_seeds"
 POINTS = 2000  # test images on the map
@@ -26,20 +24,13 @@ def files(root: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     Raises:
         UserError: there is no such run, or one without its arrays.
     """
-    kept = [run for run in finished(GRIDS, root) if (run / "model.safetensors").exists()]
-    chosen = {run: e for run in kept if (e := record.experiment_of(run)).split_seed == 1}
-    if not chosen:
-        raise UserError(f"no run of the grid {GRIDS!r} with its weights is finished.")
-    entries = []
-    medians = by_beta(kept).values()
-    for run, experiment in sorted(chosen.items(), key=lambda item: (item[1].beta, item[1].seed)):
-        name, seed = f"mnist-{run.name}", experiment.seed
-        entry = {"file": name, "beta": experiment.beta, "seed": seed, "median": run in medians, "v_nat": v_nat(run)}
-        entries.append(entry | readings(run))
-        yield name, export(run)
-    prior = experiment.build_prior()
+    shown = entries(GRIDS, "mnist", root)
+    for run, entry in shown.items():
+        entry["v_nat"] = v_nat(run)
+        yield entry["file"], export(run)
+    prior = record.experiment_of(next(iter(shown))).build_prior()
     radius = 2 * prior.variances[0, 0].sqrt().item()
-    yield "mnist", {"centers": prior.means.tolist(), "radius": radius, "runs": entries}
+    yield "mnist", {"centers": prior.means.tolist(), "radius": radius, "runs": list(shown.values())}
 
 
 def v_nat(run: Path) -> list[list[float]] | None:
