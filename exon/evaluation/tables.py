@@ -16,7 +16,7 @@ PATHS = {"lambda1": ("kl_weight", 1.0), "kl_weight": ("lambda1", 6000.0)}
 """A setting that one of the ablation's paths varies -> the other, and the value that it keeps."""
 
 
-SETTINGS = ("beta", "distance", "lambda1", "use_cross_entropy", "seed", "split_seed")
+SETTINGS = ("beta", "distance", "lambda1", "learning_rate", "use_cross_entropy", "seed", "split_seed")
 """What `metrics_of` tells runs apart by, beside the factor on the KL."""
 
 

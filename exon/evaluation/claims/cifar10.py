@@ -97,6 +97,13 @@ CIFAR10 = (
         ordered,
     ),
     Claim(
+        "cifar10-rate-without-kl",
+        "On CIFAR-10 with cross-entropy and no KL, the test error is lower at a third of the learning rate.",
+        "cifar10/ce-true_kl-false_* cifar10_without_kl/ce-true_kl-false_lr-0.001",
+        series("test_error_pct", by="learning_rate"),
+        ordered,
+    ),
+    Claim(
         "cifar10-subspace-without-ce",
         "On CIFAR-10 without cross-entropy, noise inside the activated subspace changes an image more than outside.",
         CELLS,
