@@ -1,6 +1,6 @@
 """One figure: metrics against a setting, over the seeds, with what the authors have and what the metrics are held against."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,8 @@ LOGARITHMIC = {
 }  # setting -> its axis's label
 LINEAR = {"distance": "distance $r$"}
 
+Interval = Callable[[Sequence[float]], tuple[float, float]]
+
 MARKER = 5.0  # points
 FAR = 5.0  # a control this many times as high as all values would leave them no room
 
@@ -44,10 +46,11 @@ def against(
 ) -> Figure:
     """Metrics against a setting, a panel for each: the mean over seeds with its 95 % t interval, every run beside it.
 
-    Two runs have no interval: it would be wider than the panel. An interval that its marker would hide is not drawn. Runs on
-    another split of the labels are triangles, and not in the mean. Above a panel stands n, the number of runs of a point; of
-    several numbers only those other than three, each above its point. The authors' values are dashed. A control far above all
-    values is named, with an arrow, and not drawn.
+    Two runs have no interval: it would be wider than the panel. That of a percentage, whose title ends with "(%)", is cut at
+    0 and 100. An error bar that its marker would hide is not drawn. Runs on another split of the labels are triangles, and
+    not in the mean. Above a panel stands n, the number of runs of a point; of several numbers only those other than three,
+    each above its point. The authors' values are dashed. A control far above all values is named, with an arrow, and not
+    drawn.
 
     Args:
         panels: metric, or several with spaces between them -> title.
@@ -60,10 +63,12 @@ def against(
     for axis, (metrics, title) in zip(axes, panels.items(), strict=True):
         names = metrics.split()
         heights = [0.0]
-        for metric, color in zip(names, (HERE, COLORS[2]), strict=False):
+        for metric, color in zip(names, (HERE, COLORS[2])[: len(names)], strict=True):
             rows = here[here["metric"] == metric]
             label = "here" if len(names) == 1 else SERIES[metric]
-            heights += _seeds(axis, rows, by, color, label)
+            heights += _seeds(
+                axis, rows, by, color, label, _of_percentages if title.endswith("(%)") else of_three_or_more
+            )
         _say_n(axis, _first_split(here[here["metric"] == names[0]]).groupby(by)["value"].count())
         for (name, table), style in zip((authors or {}).items(), ("--", ":"), strict=False):
             theirs = table[table["metric"] == metrics].sort_values(by)
@@ -82,8 +87,6 @@ def against(
             start = 0.15 if here[by].min() == 0 else 0.02  # beside the point at zero
             axis.annotate(name, (start, value), (0, 2), axis.get_yaxis_transform(), "offset points", fontsize=9)
             heights.append(value)
-        if title.endswith("(%)"):
-            heights = [min(max(height, 0.0), 100.0) for height in heights]
         axis.set(title=title, xlabel=(LOGARITHMIC | LINEAR)[by], ylabel="", ylim=(min(heights), 1.15 * max(heights)))
         if by in LOGARITHMIC:
             _logarithmic(axis, sorted(here[by].unique()))
@@ -115,10 +118,15 @@ def _leave_out_short_intervals(figure: Figure) -> None:
                 cap.set_data(*np.asarray(cap.get_xydata())[long].T)
 
 
-def _seeds(axis: Axes, rows: pd.DataFrame, by: str, color: str, label: str) -> list[float]:
+def _of_percentages(values: Sequence[float]) -> tuple[float, float]:
+    low, high = of_three_or_more(values)
+    return max(low, 0.0), min(high, 100.0)
+
+
+def _seeds(axis: Axes, rows: pd.DataFrame, by: str, color: str, label: str, interval: Interval) -> list[float]:
     """Draw one metric as `against` says; returns the heights that its panel must show."""
     own = _first_split(rows)
-    bars: dict[str, Any] = {"errorbar": of_three_or_more, "err_style": "bars", "err_kws": {"capsize": 3}}
+    bars: dict[str, Any] = {"errorbar": interval, "err_style": "bars", "err_kws": {"capsize": 3}}
     style = {"marker": "o", "markersize": MARKER, "markeredgewidth": 0, "color": color}
     sns.lineplot(own, x=by, y="value", ax=axis, label=label, legend=False, **bars, **style)
     beside = axis.transData + ScaledTranslation(6 / 72, 0, axis.figure.dpi_scale_trans)
@@ -128,7 +136,7 @@ def _seeds(axis: Axes, rows: pd.DataFrame, by: str, color: str, label: str) -> l
             chosen[by], chosen["value"], s=12, color=color, alpha=0.5, linewidths=0, marker=marker, transform=beside
         )
     known = own.groupby(by)["value"].agg(list)
-    return [*rows["value"], *(end for values in known for end in of_three_or_more(values))]
+    return [*rows["value"], *(end for values in known for end in interval(values))]
 
 
 def _first_split(rows: pd.DataFrame) -> pd.DataFrame:

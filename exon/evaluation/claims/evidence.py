@@ -98,6 +98,18 @@ def extremes_by_kl(outcome: str, lower: Ends, higher: Ends) -> Evidence:
     return evidence
 
 
+def most_of_all_factors(outcome: str, factor: float) -> Evidence:
+    """The highest value at every other factor on the KL, and the lowest at this one, cross-entropy on."""
+
+    def evidence(runs: list[Path]) -> pd.Series:
+        table = along("kl_weight", runs)
+        chosen = table[table["metric"] == outcome]
+        here = chosen["kl_weight"] == factor
+        return apart(chosen.loc[~here, "value"], chosen.loc[here, "value"], "every other factor", f"factor {factor:g}")
+
+    return evidence
+
+
 def _words(ends: Ends) -> str:
     return f"KL times {' to '.join(f'{end:g}' for end in dict.fromkeys(ends))}"
 
