@@ -212,7 +212,10 @@ def test_extremes_along_the_path_are_of_all_its_seeds():
     assert (len(lower), len(higher)) == (5, 3)
     found = evidence.extremes_by_kl("recon", (0.0, 0.1), (1.0, 1.0))(runs)
     assert found.to_dict() == {"highest, KL times 0 to 0.1": lower.max(), "lowest, KL times 1": higher.min()}
-    finding = check(CLAIMS["full-model-errs-most"], [run for run in runs if run.name != "kl_weight-10"])
+    others = table.query("not use_kl or kl_weight != 1")["recon"]
+    found = evidence.most_of_all_factors("recon", 1.0)(runs)
+    assert found.to_dict() == {"highest, every other factor": others.max(), "lowest, factor 1": higher.min()}
+    finding = check(CLAIMS["kl-path-center-error"], [run for run in runs if run.name.startswith("v2_ce-true_kl-true")])
     assert (finding.verdict, finding.reason) == (UNKNOWN, "no run has such a factor on the KL")
 
 
