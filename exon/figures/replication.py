@@ -18,12 +18,12 @@ MARKERS = ("o", "s", "D", "^")
 def outcomes(panels: Mapping[str, str], table: pd.DataFrame, chance: Mapping[str, float] | None = None) -> Figure:
     """The outcomes of every run by cell, small, and their means, of three or more with 95 % intervals, a panel for each outcome.
 
+    The axis of a percentage, whose title ends with "(%)", is cut at 0 and 100.
+
     Args:
         panels: metric -> title.
         table: columns series, cell, metric, value; a row for each run and metric.
         chance: metric -> what chance alone gives, a dashed line.
-
-    The axis of a percentage, whose title ends with "(%)", is cut at 0 and 100.
     """
     figure, axes = two_columns(len(panels), height=0.9 + 0.4 * table["cell"].nunique(), sharey=True)
     names = list(table["series"].unique())

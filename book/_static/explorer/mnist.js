@@ -42,10 +42,7 @@
       part("bars").insertAdjacentHTML("beforeend", `<li><span>${label}</span><meter min="0" max="1" value="0"></meter></li>`);
     }
     part("play").addEventListener("click", play);
-    part("threshold").addEventListener("input", () => {
-      redraw();
-      link();
-    });
+    part("threshold").addEventListener("input", () => move(z));
     root.querySelectorAll("fieldset").forEach((controls) => controls.disabled = false);
   }
 

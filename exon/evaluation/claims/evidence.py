@@ -34,8 +34,7 @@ def path(metric: str, setting: str) -> Evidence:
     """The metric's mean over seeds along one path of the ablation."""
 
     def evidence(runs: list[Path]) -> pd.Series:
-        table = along(setting, runs)
-        return table[table["metric"] == metric].groupby(setting)["value"].mean()
+        return _on_path(metric, setting, runs).groupby(setting)["value"].mean()
 
     return evidence
 
@@ -88,8 +87,7 @@ def extremes_by_kl(outcome: str, lower: Ends, higher: Ends) -> Evidence:
     """The highest value at some factors on the KL, and the lowest at others, cross-entropy on."""
 
     def evidence(runs: list[Path]) -> pd.Series:
-        table = along("kl_weight", runs)
-        chosen = table[table["metric"] == outcome]
+        chosen = _on_path(outcome, "kl_weight", runs)
         low, high = (chosen.loc[chosen["kl_weight"].between(*ends), "value"] for ends in (lower, higher))
         if low.empty or high.empty:
             raise UserError("no run has such a factor on the KL")
@@ -102,12 +100,16 @@ def most_of_all_factors(outcome: str, factor: float) -> Evidence:
     """The highest value at every other factor on the KL, and the lowest at this one, cross-entropy on."""
 
     def evidence(runs: list[Path]) -> pd.Series:
-        table = along("kl_weight", runs)
-        chosen = table[table["metric"] == outcome]
+        chosen = _on_path(outcome, "kl_weight", runs)
         here = chosen["kl_weight"] == factor
         return apart(chosen.loc[~here, "value"], chosen.loc[here, "value"], "every other factor", f"factor {factor:g}")
 
     return evidence
+
+
+def _on_path(metric: str, setting: str, runs: list[Path]) -> pd.DataFrame:
+    table = along(setting, runs)
+    return table[table["metric"] == metric]
 
 
 def _words(ends: Ends) -> str:
@@ -127,7 +129,7 @@ def cell_means(outcome: str) -> Evidence:
 def errors_by_sci(runs: list[Path]) -> pd.Series:
     """With both terms: the highest test error with SCI, the lowest without."""
     cells = outcomes(runs).query("use_cross_entropy and use_kl").groupby("use_sci")["test_error_pct"]
-    return pd.Series({"highest with SCI": cells.max()[True], "lowest without SCI": cells.min()[False]})
+    return apart(cells.get_group(True), cells.get_group(False), "with SCI", "without SCI")
 
 
 def last_cross_entropy(runs: list[Path]) -> pd.Series:
