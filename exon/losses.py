@@ -1,7 +1,8 @@
-"""The named terms of the objective, each per example, and the objective that adds them up.
+"""The named terms of the objective, each per example, and the objective that adds them up::
 
     sum recon + beta * (sum kl_label + sum kl_latent + sum ce)
-              + lambda1 * (sum ce + sum sci_labelled) + lambda2(epoch) * sum sci_unlabelled
+              + lambda1 * (sum ce + sum sci_labelled)
+              + lambda2(epoch) * sum sci_unlabelled
 
 Sums run over the batch, as the authors write them.
 """

@@ -1,7 +1,12 @@
-"""EXoN: an encoder whose posterior is a Gaussian mixture with one component per label.
+"""EXoN: an encoder whose posterior is a Gaussian mixture with one component per label::
 
-p(y = k) = 1/K      p(z | y = k) = N(mu_k, diag s2_k)      p(x | z) = N(D(z), beta I)
-q(y = k | x) = w_k(x)               q(z | x, y = k) = N(m_k(x), diag v_k(x))
+    p(y = k) = 1/K
+    p(z | y = k) = N(mu_k, diag s2_k)
+    p(x | z) = N(D(z), beta I)
+    q(y = k | x) = w_k(x)
+    q(z | x, y = k) = N(m_k(x), diag v_k(x))
+
+The classifier gives w, the encoder m and v, the decoder D; mu_k and s2_k are the prior's, and fixed.
 """
 
 import math

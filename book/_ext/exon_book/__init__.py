@@ -38,6 +38,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
+from exon_book import api
 from exon_book.directives import Plot, RunFigure, RunLabel
 from exon_book.explorer import write
 from exon_book.replication import Replication
@@ -60,6 +61,7 @@ from exon_book.tables.trials import Trials
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("exon_profile", os.environ.get("EXON_PROFILE", "quick"), "env")
     publish(app)
+    api.setup(app)
     app.connect("config-inited", announce_sample)
     app.connect("build-finished", write)
     app.connect("build-finished", name_controls)
