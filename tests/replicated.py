@@ -2,6 +2,7 @@
 
 import json
 
+from exon.evaluation import replication
 from exon.files import write_text
 from exon.runs import grid, record
 
@@ -35,3 +36,17 @@ def write(root, changed=lambda experiment, metrics: metrics, names=GRID, seeds=S
 def _cell(experiment):
     e = experiment
     return e.use_cross_entropy, e.use_kl, e.use_sci, e.lambda1, e.kl_weight
+
+
+def compare(root, names=GRID, seeds=SEEDS, settings=None):
+    return replication.compare(names, None, list(seeds), settings or {}, root)
+
+
+def only(*names):
+    """Of the metrics, these."""
+    return lambda _, metrics: {name: metrics[name] for name in names}
+
+
+def row_of(rows, **keys):
+    (row,) = [row for row in rows if all(row[key] == value for key, value in keys.items())]
+    return row

@@ -1,17 +1,18 @@
+"""New runs beside the stored ones: outcomes, effects and claims."""
+
 import hashlib
 import statistics
 from pathlib import Path
 
 import pytest
 import replicated
-from replicated import GRID, SEEDS
+from replicated import GRID, SEEDS, compare, only, row_of
 from scipy import stats
 
-from exon.errors import UserError
 from exon.evaluation import comparison as comparisons
 from exon.evaluation import replication
 from exon.evaluation.claims import CLAIMS
-from exon.evaluation.claims.claim import FAILS, HOLDS, UNKNOWN
+from exon.evaluation.claims.claim import FAILS, HOLDS
 from exon.evaluation.intervals import pooled
 from exon.evaluation.primary import PRIMARY, TERMS
 from exon.evaluation.tables import CELLS, FACTORS, outcomes
@@ -47,21 +48,6 @@ def stored():
     return outcomes([run.folder for run in grid.select(GRID)])
 
 
-def compare(root, names=GRID, seeds=SEEDS, settings=None):
-    return replication.compare(names, None, list(seeds), settings or {}, root)
-
-
-@pytest.fixture
-def no_claims(monkeypatch):
-    """For tests that look at none: checking them takes most of the time."""
-    monkeypatch.setattr(replication, "CLAIMS", {})
-
-
-def only(*names):
-    """Of the metrics, these."""
-    return lambda _, metrics: {name: metrics[name] for name in names}
-
-
 @pytest.fixture(scope="module")
 def _claims():
     """Those of the grid, and some that need other runs too."""
@@ -88,11 +74,6 @@ def reversed_errors(tmp_path_factory, _claims):
 
     replicated.write(root, changed)
     return compare(root)
-
-
-def row_of(rows, **keys):
-    (row,) = [row for row in rows if all(row[key] == value for key, value in keys.items())]
-    return row
 
 
 def test_runs_that_measure_the_same_agree_in_everything(repeated, stored):
@@ -226,28 +207,6 @@ def test_claims_that_the_new_runs_contradict_fail_and_no_others(reversed_errors)
     assert {row["stored"] for row in reversed_errors.claims} == {HOLDS}
 
 
-def test_an_unfinished_replication_says_what_is_there(tmp_path, monkeypatch):
-    few = {name: CLAIMS[name] for name in ("ce-lowers-error", "kl-costs-error")}
-    monkeypatch.setattr(replication, "CLAIMS", few)
-
-    def one(e, metrics):
-        return only("recon")(e, metrics) if e.use_cross_entropy and e.use_kl and e.seed == 32 else None
-
-    runs = replicated.write(tmp_path, one)
-    (tmp_path / "cpu" / "ablation" / runs[-1].name).mkdir()
-    found = compare(tmp_path)
-    assert (found.finished, found.declared, found.seeds) == (1, 12, [32])
-    row = row_of(found.cells, cell="both", metric="recon")
-    assert (row["new_n"], row["new_sd"]) == (1, None)
-    row = row_of(found.cells, cell="neither", metric="recon")
-    assert (row["new_n"], row["new_mean"], row["low"], row["within"]) == (0, None, None, None)
-    row = row_of(found.effects, outcome="recon", term="interaction")
-    assert [row[key] for key in ("new_effect", "agreement", "predicted_low", "within")] == [None] * 4
-    assert row["stored_effect"] is not None
-    assert [(row["name"], row["new"]) for row in found.claims] == [(name, UNKNOWN) for name in few]
-    assert {row["new_numbers"].partition(":")[0] for row in found.claims} == {"11 of 12 runs are missing"}
-
-
 def test_a_metric_that_some_runs_do_not_have_is_left_out_of_their_mean(tmp_path, repeated, no_claims):
     def without(e, metrics):
         return only("recon", *(["v_nat"] if e.seed != 33 else []))(e, metrics)
@@ -287,58 +246,6 @@ def test_the_objectives_of_the_whole_grid_are_kept_apart(tmp_path, repeated, mon
     alone = row_of(repeated.effects, outcome="recon", term="interaction")
     assert row | {"stratum": ""} == pytest.approx(alone)
     assert [row["name"] for row in found.claims] == within
-
-
-@pytest.mark.parametrize(
-    ("settings", "differences"),
-    [
-        ({"labels": 50}, ["labels = 50 instead of 100"]),
-        ({"split_seed": 2}, ["split_seed = 2 instead of 1"]),
-        ({"device": "cpu"}, []),
-    ],
-)
-def test_other_settings_are_named(tmp_path, no_claims, settings, differences):
-    replicated.write(tmp_path, only("recon"), settings=settings)
-    found = compare(tmp_path, settings=settings)
-    assert found.differences == differences
-    said = " ".join(comparisons.sentences(found))
-    assert ("this is no replication of the same experiment: " in said) == bool(differences)
-    assert all(difference in said for difference in differences)
-
-
-def test_what_cannot_be_compared_is_refused(tmp_path):
-    with pytest.raises(UserError, match=f"{tmp_path} holds no finished run of {GRID.replace('*', '.')} with these"):
-        compare(tmp_path)
-    with pytest.raises(UserError, match=r"use_kl tells the cells of the grid .* apart, and is the same in all of the"):
-        compare(tmp_path, settings={"use_kl": True})
-    own = tmp_path / "own.yaml"
-    own.write_text("notebook: mnist\nprofile: smoke\nruns:\n  - beta: [1.0, 2.0]\n    source: sample\n")
-    with pytest.raises(UserError, match=r"No run of the grid .*own.yaml is stored below results/"):
-        compare(tmp_path, own.as_posix())
-
-
-def test_a_comparison_is_read_as_it_was_written(tmp_path, reversed_errors):
-    path = reversed_errors.write(tmp_path)
-    assert path == tmp_path / "ablation.json"
-    assert comparisons.read(path) == reversed_errors
-    assert reversed_errors.write(tmp_path) == path
-    assert [path.name for path in tmp_path.iterdir()] == ["ablation.json"]
-
-
-@pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"grid": "ablation", "more": 1}'])
-def test_a_file_that_holds_no_comparison_is_named(tmp_path, text):
-    path = tmp_path / "ablation.json"
-    if text is not None:
-        path.write_text(text)
-    with pytest.raises(UserError, match=r"ablation.json holds no comparison that can be read"):
-        comparisons.read(path)
-
-
-@pytest.mark.parametrize(
-    ("names", "stem"), [("beta", "beta"), (GRID, "ablation"), ("a/b/own.yaml", "own"), ("own.yaml", "own")]
-)
-def test_a_comparison_is_named_after_its_grid(names, stem):
-    assert comparisons.stem(names) == stem
 
 
 def test_what_a_comparison_comes_to_is_counted(reversed_errors, repeated):

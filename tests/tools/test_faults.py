@@ -1,63 +1,54 @@
 """One of each kind of what `make faults` counts, and what else a run must survive."""
 
-import importlib.util
 import os
 import pty
 import random
 import sys
 import time
-from pathlib import Path
 
+import faults
 import pytest
+import small_run
 
 from exon.runs import notebook, screen
 
-TOOL = Path(__file__).parents[2] / "tools" / "faults.py"
 SMALL = ("run", "small", "--profile", "smoke", "--set", "epochs=1", "--out", "results/smoke/small/x")
 
 
-@pytest.fixture(scope="module")
-def faults():
-    spec = importlib.util.spec_from_file_location("faults", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def repository(faults, tmp_path):
-    return faults.repository(tmp_path)
+def repository(tmp_path):
+    return small_run.repository(tmp_path)
 
 
-def test_a_killed_run_ends_as_an_undisturbed_one(faults):
+def test_a_killed_run_ends_as_an_undisturbed_one():
     counts = faults.killed("run", 1, random.Random(3))
     assert counts["tried"] == counts["kept"] == 1
     assert counts["kills"] >= 1
 
 
-def test_a_full_disk_leaves_the_files_before(faults):
+def test_a_full_disk_leaves_the_files_before():
     assert faults.full_disk(("notebook",)) == {"tried": 1, "kept": 1}
 
 
-def test_damage_is_named(faults):
+def test_damage_is_named():
     assert faults.damage(("flip",)) == {"tried": 6, "kept": 6}
 
 
 @pytest.mark.parametrize("work", ["", "."])
-def test_a_run_removes_only_what_it_put_there(faults, repository, monkeypatch, work):
-    monkeypatch.setattr(faults, "WORK", {"EXON_WORK": work})
+def test_a_run_removes_only_what_it_put_there(repository, monkeypatch, work):
+    monkeypatch.setattr(small_run, "WORK", {"EXON_WORK": work})
     run = repository / "results/smoke/small/x"
     run.mkdir(parents=True)
     (run / "notes.txt").write_text("mine")
-    faults.finish(repository, *SMALL)
+    small_run.finish(repository, *SMALL)
     record = {"history.csv", "split.json", "run.ipynb", "run.json", "arrays.safetensors"}
     assert {path.name for path in run.iterdir()} == {*record, "model.safetensors", "notes.txt"}
     if work:  # and, with --force, nothing of it is left beside the record of another run
-        faults.finish(repository, *SMALL, "--force", "--set", "seed=2", "--set", "keep_weights=false")
+        small_run.finish(repository, *SMALL, "--force", "--set", "seed=2", "--set", "keep_weights=false")
         assert {path.name for path in run.iterdir()} == {*record, "notes.txt"}
 
 
-def test_a_terminal_that_goes_away_does_not_stop_a_run(faults, repository):
+def test_a_terminal_that_goes_away_does_not_stop_a_run(repository):
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(repository)
@@ -71,7 +62,7 @@ def test_a_terminal_that_goes_away_does_not_stop_a_run(faults, repository):
     os.close(terminal)
     os.waitpid(pid, 0)
     assert (repository / "results/smoke/small/x/run.json").exists()
-    assert not faults.left_over(repository)
+    assert not small_run.left_over(repository)
 
 
 def test_a_bar_whose_terminal_goes_away_is_missed_by_nobody(monkeypatch):
@@ -102,13 +93,13 @@ def test_what_a_cell_says_on_standard_error_reaches_the_user_or_nobody(tmp_path,
     notebook._Heedless(Gone()).flush()
 
 
-def test_a_second_run_on_one_folder_is_refused(faults, repository):
-    first = faults.start(repository, *SMALL)
+def test_a_second_run_on_one_folder_is_refused(repository):
+    first = small_run.start(repository, *SMALL)
     while not (repository / "results/smoke/small/x/.part-lock").exists():
         assert first.poll() is None
         time.sleep(0.01)
     time.sleep(0.2)
-    second = faults.start(repository, *SMALL)
+    second = small_run.start(repository, *SMALL)
     _, said = second.communicate()
     assert second.returncode == 2
     assert said == "exon: Another process is at work on results/smoke/small/x: wait until it has ended.\n"
