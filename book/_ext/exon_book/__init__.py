@@ -1,6 +1,7 @@
 """Sphinx roles and directives that put records of runs into pages: no result is typed in.
 
 {metric}`quick/mnist/beta-1_seed-1::test_error_pct:.2f`   a number from run.json, its source shown on hover
+{metric}`cpu/mnist/beta-1_seed-1::train_kl_latent@1:power`  from history.csv: a column after an epoch, as a power of ten
 {metric}`faults.json::runs_kept:d`                        the same from a file of results/ that is no run's
 {authors}`quick/mnist/beta-1_seed-1::test_error_pct:.2f`  the authors' value at the settings and the epoch of that run
 {paper}`cifar10 0.05 test_error_pct:.1f`                  a number of the paper's table: data set, beta, metric

@@ -1,5 +1,6 @@
 """Finding the records that a page speaks of, noting them as what the page depends on, and saying where a number is from."""
 
+import math
 import statistics
 from functools import cache
 from pathlib import Path
@@ -138,10 +139,17 @@ def anchor(folder: Path) -> str:
     return "" if is_own(folder) else nodes.make_id("-".join(("run", *folder.parts[-3:])))
 
 
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 def formatted(value: float, form: str) -> str:
-    """format(value, form) with a real minus sign, and none before a zero; the form may end with a unit: ".2f %"."""
+    """format(value, form) with a real minus sign, and none before a zero; the form may end with a unit: ".2f %".
+
+    The form "power" gives the nearest power of ten.
+    """
     form, space, unit = form.partition(" ")
-    text = format(value, form)
+    power = form == "power"
+    text = "10" + str(round(math.log10(value))).translate(SUPERSCRIPTS) if power else format(value, form)
     if isinstance(value, float) and text.startswith("-"):
         text = text.replace("-", "−") if text.strip("-0.") else text[1:]
     return text + space.replace(" ", "\u00a0") + unit

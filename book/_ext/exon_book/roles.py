@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import pandas as pd
 from docutils import nodes
 
 from exon.errors import UserError
@@ -24,8 +25,12 @@ class MetricRole(RecordRole):
         run, _, key = self.text.partition("::")
         key, _, form = key.partition(":")
         alone = run.endswith(".json")
-        path = locate(self.env, run, "" if alone else "run.json")
-        value = value_of(json.loads(path.read_text()) if alone else record.read(path.parent), key)
+        column, at, epoch = key.partition("@")
+        path = locate(self.env, run, "" if alone else "history.csv" if at else "run.json")
+        if at:
+            value = pd.read_csv(path).set_index("epoch")[column][int(epoch)]
+        else:
+            value = value_of(json.loads(path.read_text()) if alone else record.read(path.parent), key)
         source = f"{key} in {path.relative_to(self.env.srcdir).as_posix()}"
         return traced(self.env, formatted(value, form), source, "" if alone else anchor(path.parent))
 
