@@ -1,7 +1,6 @@
 """Roles: numbers inside a sentence, each with the record that it is read from."""
 
 import json
-import math
 import statistics
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,7 +16,7 @@ from exon.evaluation.claims.claim import FAILS, UNKNOWN, check
 from exon.runs import judged, record
 from exon_book.lookup import anchor, declared, formatted, locate, logger, runs_of, traced, value_of
 from exon_book.reading import RecordRole
-from exon_book.tables import number, with_spread
+from exon_book.tables import of_runs
 
 
 class MetricRole(RecordRole):
@@ -70,15 +69,8 @@ STATISTICS: dict[str, Callable[[list[float]], float]] = {
 }
 
 
-def _spread(values: list[float], form: str) -> str:
-    """Mean and standard deviation; of two values both, since their deviation says little, and of one the value."""
-    if len(values) == 2:
-        return " and ".join(number(value, form) for value in sorted(values))
-    return with_spread(statistics.mean(values), statistics.stdev(values) if len(values) > 2 else math.nan, form)
-
-
 WORDS: dict[str, Callable[[list[float], str], str]] = {
-    "spread": _spread,
+    "spread": of_runs,
     "runs": lambda values, form: "one run" if len(values) == 1 else f"{len(values)} runs",
 }
 

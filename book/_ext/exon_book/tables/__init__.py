@@ -1,5 +1,7 @@
 """Tables of plain text, and numbers as they stand in them."""
 
+import math
+import statistics
 from collections.abc import Iterable, Sequence
 
 from docutils import nodes
@@ -30,6 +32,15 @@ def number(value: float | None, form: str) -> str:
 def with_spread(mean: float | None, sd: float, form: str) -> str:
     """A mean and, where there is one, its standard deviation: "3.41 ± 0.16"."""
     return number(mean, form) + ("" if sd != sd else f" ± {sd:{form}}")
+
+
+def of_runs(values: Iterable[float], form: str) -> str:
+    """What runs found: mean and standard deviation; both values of two, whose deviation would say little; the value of one."""
+    known = sorted(value for value in values if value == value)
+    if len(known) == 2:
+        return " and ".join(number(value, form) for value in known)
+    mean = statistics.fmean(known) if known else None
+    return with_spread(mean, statistics.stdev(known) if len(known) > 2 else math.nan, form)
 
 
 def held_against(value: float | None, interval: tuple[float, float] | None, form: str) -> tuple[str, str]:

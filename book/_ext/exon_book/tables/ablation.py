@@ -12,7 +12,7 @@ from exon.evaluation.primary import FAMILY, PRIMARY, TERMS, level_of
 from exon.evaluation.tables import CELLS, FACTORS, outcomes
 from exon_book.lookup import anchor, runs_of, traced
 from exon_book.reading import GridDirective, RecordRole
-from exon_book.tables import number, table, with_spread
+from exon_book.tables import number, of_runs, table
 
 # Those of both data sets, then those of CIFAR-10 alone; a table has the rows that its runs measured.
 OUTCOMES = {
@@ -42,7 +42,7 @@ def _of(measured: pd.DataFrame) -> list[tuple[str, tuple[str, str]]]:
 
 
 class Cells(GridDirective):
-    """{cells} GRID: each outcome in the four cells, mean and standard deviation over the seeds."""
+    """{cells} GRID: each outcome in the four cells, what its runs found (`of_runs`)."""
 
     def made_of(self, runs: list[Path]) -> list[nodes.Node]:
         measured = outcomes(runs)
@@ -53,8 +53,8 @@ class Cells(GridDirective):
         heads = ["outcome", *(f"{name} (n = {counts[cell]})" for cell, name in CELLS.items())]
         rows = []
         for metric, (title, form) in _of(measured):
-            mean, sd = cells[metric].mean(), cells[metric].std()
-            rows.append([title, *(with_spread(mean[cell], sd[cell], form) for cell in CELLS)])
+            values = dict(iter(cells[metric]))
+            rows.append([title, *(of_runs(values[cell], form) for cell in CELLS)])
         return [table(heads, rows), self.origin(runs)]
 
 

@@ -8,7 +8,7 @@ from docutils import nodes
 from exon.evaluation.controls import KINDS, ONE_CENTER, kind
 from exon.evaluation.tables import outcomes
 from exon_book.reading import GridDirective
-from exon_book.tables import table, with_spread
+from exon_book.tables import of_runs, table
 
 MEASURED = {
     "test_error_pct": ("test error (%)", ".2f"),
@@ -19,7 +19,7 @@ MEASURED = {
 
 
 class Controls(GridDirective):
-    """{controls} GRIDS: mean and standard deviation over the runs of the full model and of each control; dashes where none is."""
+    """{controls} GRIDS: what the runs found (`of_runs`) of the full model and of each control; dashes where none is."""
 
     def made_of(self, runs: list[Path]) -> list[nodes.Node]:
         measured = outcomes(runs)
@@ -29,8 +29,6 @@ class Controls(GridDirective):
             own = measured[kinds == name].reindex(columns=list(MEASURED))
             if name == ONE_CENTER:
                 own["center_error_pct"] = math.nan  # the nearest of ten equal centers is none
-            numbers = [
-                with_spread(own[metric].mean(), own[metric].std(), form) for metric, (_, form) in MEASURED.items()
-            ]
+            numbers = [of_runs(own[metric], form) for metric, (_, form) in MEASURED.items()]
             rows.append([name, str(len(own)), *numbers])
         return [table(["", "n", *(title for title, _ in MEASURED.values())], rows), self.origin(runs)]

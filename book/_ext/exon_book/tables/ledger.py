@@ -1,6 +1,7 @@
 """The ledger: every number of the paper's table beside the one found here, misses included."""
 
 from pathlib import Path
+from statistics import fmean
 
 import pandas as pd
 from docutils import nodes
@@ -12,7 +13,7 @@ from exon.evaluation.tables import metrics_of
 from exon.experiment import Experiment
 from exon.runs import grid, record
 from exon_book.reading import GridDirective
-from exon_book.tables import held_against, number, table, with_spread, without_empty
+from exon_book.tables import held_against, number, of_runs, table, with_spread, without_empty
 from exon_book.tables.trials import authors_error_at, steps_of
 
 FORMS = {"test_error_pct": ".2f", "kl": ".3f", "negative_ssim": ".3f", "cardinality_automobile": ".1f"}
@@ -78,23 +79,22 @@ def ledger(metrics: pd.DataFrame, metric: str, epochs: int, long: pd.DataFrame) 
         metrics, long: the metric's rows of `metrics_of` the runs here, and of those that are as long as the paper's.
     """
     form = FORMS[metric]
-    here, longer = _by_beta(metrics), _by_beta(long)["mean"]
-    early = _series(reference.at_epoch(epochs, here.index.tolist()), metric)
+    here, longer = _by_beta(metrics), _by_beta(long)
+    early = _series(reference.at_epoch(epochs, list(here)), metric)
     late = _series(reference.paper(), metric)
     rows = []
-    for beta, mean, sd, count in zip(here.index.tolist(), here["mean"], here["std"], here["count"], strict=True):
-        values = metrics.loc[metrics["beta"] == beta, "value"].tolist()
+    for beta, values in here.items():
         inside, interval = held_against(early.get(beta), of_one_more(values), form)
         rows.append(
             [
                 f"{beta:g}",
                 inside,
-                with_spread(mean, sd, form),
-                str(count),
+                of_runs(values, form),
+                str(len(values)),
                 number(early.get(beta), form),
-                number(mean - early[beta] if beta in early else None, "+" + form),
+                number(fmean(values) - early[beta] if beta in early else None, "+" + form),
                 interval,
-                number(longer.get(beta), form),
+                of_runs(longer.get(beta, []), form),
                 number(late.get(beta), form),
             ]
         )
@@ -106,19 +106,19 @@ def cifar10_ledger(metrics: pd.DataFrame, metric: str, steps: int) -> list[list[
     form = FORMS[metric]
     here = _by_beta(metrics)
     known = reference.paper("cifar10").query("metric == @metric").set_index("beta")
-    paper = known.reindex(here.index)
+    paper = known.reindex(list(here)).to_dict("index")
     rows = []
-    for beta, mean, sd, count in zip(here.index.tolist(), here["mean"], here["std"], here["count"], strict=True):
-        theirs = paper.loc[beta]
+    for beta, values in here.items():
+        theirs = paper[beta]
         in_curves = metric == "test_error_pct" and beta in known.index
         rows.append(
             [
                 f"{beta:g}",
-                with_spread(mean, sd, form),
-                str(count),
+                of_runs(values, form),
+                str(len(values)),
                 with_spread(theirs["value"], theirs["sd"], form),
                 number(theirs["n"], ".0f"),
-                number(mean - theirs["value"], "+" + form),
+                number(fmean(values) - theirs["value"], "+" + form),
                 number(authors_error_at(beta, steps) if in_curves else None, form),
             ]
         )
@@ -133,8 +133,9 @@ def _measured(runs: list[Path], metric: str) -> pd.DataFrame:
     return table[(table["metric"] == metric) & (table["split_seed"] == 1)]
 
 
-def _by_beta(metrics: pd.DataFrame) -> pd.DataFrame:
-    return metrics.groupby("beta")["value"].agg(["mean", "std", "count"])
+def _by_beta(metrics: pd.DataFrame) -> dict[float, list[float]]:
+    """beta -> the values of its runs, in order of beta."""
+    return {beta: metrics.loc[metrics["beta"] == beta, "value"].tolist() for beta in sorted(metrics["beta"].unique())}
 
 
 def _series(table: pd.DataFrame, metric: str) -> dict[float, float]:
