@@ -14,6 +14,8 @@ from exon.figures.replication import MARKERS, PALETTE
 def forest(panels: Mapping[str, str], terms: Mapping[str, str], table: pd.DataFrame) -> Figure:
     """Effects with their intervals, a panel for each outcome, one below another where several series measured the same one.
 
+    A simple effect on a percentage lies between -100 and 100: its panel ends a little beyond, even if an interval does not.
+
     Args:
         panels: outcome -> title.
         terms: term -> its name on the axis.
@@ -36,6 +38,10 @@ def forest(panels: Mapping[str, str], terms: Mapping[str, str], table: pd.DataFr
             axis.plot([], [], marker, color=color, ms=5, label=name)
         axis.axvline(0, color=GREY, linewidth=0.8, linestyle="--")
         axis.set(title=title, yticks=heights, yticklabels=list(terms.values()))
+        if outcome.endswith("_pct"):
+            largest = max(table.loc[table["outcome"] == outcome, "effect"].abs().max(), 100) * 1.1
+            left, right = axis.get_xlim()
+            axis.set_xlim(max(left, -largest), min(right, largest))
     axes[0].invert_yaxis()  # of all panels, which share it
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure

@@ -51,3 +51,16 @@ def test_simultaneous_intervals_are_thin_and_what_holds_by_construction_is_hollo
     assert spans(axis, 2.5) == [(0.5, 2.0), (3.0, 5.0)]
     assert spans(axis, 0.8) == [(-1.0, 3.0), (2.0, 6.0)]
     assert (marks(axis, hollow=False), marks(axis, hollow=True)) == ([4], [1])
+
+
+@pytest.mark.parametrize(
+    ("outcome", "effect", "high", "shown"),
+    [("test_error_pct", 10.0, 2000.0, 110.0), ("test_error_pct", 150.0, 2000.0, 165.0), ("kl", 10.0, 2000.0, 2000.0)],
+)
+def test_the_panel_of_a_percentage_ends_where_its_effects_can_lie(outcome, effect, high, shown):
+    """Two runs give an interval of thousands of points, which would hide every effect."""
+    columns = ["series", "outcome", "term", "effect", "low", "high"]
+    figure = forest({outcome: "X"}, TERMS, pd.DataFrame([("one", outcome, "a", effect, -high, high)], columns=columns))
+    left, right = figure.axes[0].get_xlim()
+    assert right == pytest.approx(shown, rel=0.11)
+    assert left == pytest.approx(-right)

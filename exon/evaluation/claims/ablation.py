@@ -110,7 +110,7 @@ ABLATION = (
     ),
     Claim(
         "kl-path-center-error",
-        "Every run of the full model has a lower center error than every run with at most a tenth of its KL.",
+        "Every run with the KL at its full weight has a lower center error than every run with at most a tenth of it.",
         PATH,
         extremes_by_kl("center_error_pct", (1.0, 1.0), (0.0, 0.1)),
         ordered,
@@ -118,7 +118,7 @@ ABLATION = (
     ),
     Claim(
         "kl-path-generation-error",
-        "Every run of the full model has a lower generation error than every run with at most a tenth of its KL.",
+        "Every run with the KL at its full weight has a lower generation error than every run with at most a tenth of it.",
         PATH,
         extremes_by_kl("generation_error_pct", (1.0, 1.0), (0.0, 0.1)),
         ordered,
@@ -126,8 +126,8 @@ ABLATION = (
     ),
     Claim(
         "full-model-errs-most",
-        "With cross-entropy and without SCI, every run of the full model has a higher test error than every run with another "
-        "factor on the KL.",
+        "With cross-entropy and without SCI, every run with the KL at its full weight has a higher test error than every run "
+        "with another factor on it.",
         PATH,
         most_of_all_factors("test_error_pct", 1.0),
         ordered,
