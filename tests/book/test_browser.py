@@ -92,7 +92,7 @@ def test_equations_are_rendered(visit, home):
 def test_the_root_leads_to_the_front_page(visit, home):
     page, _, _ = visit("" if home.startswith("http") else "index.html", base=home)
     page.wait_for_url("**/book/index.html")
-    assert "latent space" in page.title()
+    assert "what a reproduction found" in page.title()
     check_loaded(page)
 
 
