@@ -21,6 +21,8 @@ from exon.runs.environment import environment
 from exon.runs.memory import advice_on_memory
 
 NOT_OF_THE_EXPERIMENT = {"out": str, "keep_weights": bool, "inception_weights": str | None, "accuracy_score": bool}
+STARTS = 3
+"""How often a kernel is started, at most."""
 
 
 def run(
@@ -90,6 +92,27 @@ def _execute(source: Path, parameters: dict[str, Any], executed: Path) -> nbform
 
     with room_for(executed), environment(_variables()):
         try:
+            _start(source, parameters, executed)
+        except papermill.PapermillExecutionError as error:
+            if error.ename == UserError.__name__:
+                executed.unlink(missing_ok=True)
+                raise UserError(str(error.evalue)) from None
+            reason = f"{error.ename}: {error.evalue}"
+            raise CellError(f"Cell {error.exec_count} of {source} failed ({reason}); see {executed}.") from None
+    content = nbformat.read(executed, as_version=4)
+    _strip(content)
+    return content
+
+
+def _start(source: Path, parameters: dict[str, Any], executed: Path) -> None:
+    """Papermill's execution; a kernel that dies before its first cell is started again.
+
+    Jupyter chooses free ports and lets the kernel take them a moment later: another process may have been faster.
+    """
+    import papermill
+
+    for starts_left in reversed(range(STARTS)):
+        try:
             papermill.execute_notebook(
                 source,
                 executed,
@@ -100,15 +123,13 @@ def _execute(source: Path, parameters: dict[str, Any], executed: Path) -> nbform
                 stderr_file=_Heedless(sys.stderr),
                 config=Config({"KernelManager": {"transport_encryption": "required"}}),
             )
-        except papermill.PapermillExecutionError as error:
-            if error.ename == UserError.__name__:
-                executed.unlink(missing_ok=True)
-                raise UserError(str(error.evalue)) from None
-            reason = f"{error.ename}: {error.evalue}"
-            raise CellError(f"Cell {error.exec_count} of {source} failed ({reason}); see {executed}.") from None
-    content = nbformat.read(executed, as_version=4)
-    _strip(content)
-    return content
+        except RuntimeError as error:
+            if "before replying" not in str(error):
+                raise
+            if not starts_left:
+                raise UserError(f"The kernel of {source} did not start in {STARTS} attempts ({error}).") from None
+        else:
+            return
 
 
 def folder() -> Path:

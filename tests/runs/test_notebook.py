@@ -2,6 +2,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import nbformat
 import pytest
 import small_repository
 import torch
+from jupyter_client.connect import LocalPortCache
 
 from exon.errors import CellError, UserError
 from exon.experiment import Experiment
@@ -211,6 +213,39 @@ def test_a_cell_that_runs_out_of_memory_says_what_to_lower(own_notebook, tmp_pat
 def test_a_user_error_in_a_cell_is_its_sentence(own_notebook, tmp_path):
     own_notebook("beta = 1.0\nout = ''", "from exon.errors import UserError\nraise UserError('beta = 1.0 is odd.')")
     with pytest.raises(UserError, match=r"^beta = 1\.0 is odd\.$"):
+        notebook.run("own", {}, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def taken_port(monkeypatch):
+    """Jupyter chooses a port that another process has, the first so many times."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        choose, choices = LocalPortCache.find_available_port, []
+
+        def times(count):
+            def find(self, ip):
+                choices.append(other.getsockname()[1] if len(choices) < count else choose(self, ip))
+                return choices[-1]
+
+            monkeypatch.setattr(LocalPortCache, "find_available_port", find)
+
+        yield times
+
+
+def test_a_kernel_whose_port_was_taken_is_started_again(own_notebook, tmp_path, taken_port):
+    own_notebook("beta = 1.0\nout = ''", "raise ValueError('ran')")
+    taken_port(1)
+    with pytest.raises(CellError, match="ran"):
+        notebook.run("own", {}, tmp_path / "run")
+
+
+def test_a_kernel_that_never_starts_is_said_in_a_sentence(own_notebook, tmp_path, taken_port):
+    own_notebook("beta = 1.0\nout = ''")
+    taken_port(100)
+    with pytest.raises(UserError, match=r"^The kernel of .*own\.ipynb did not start in 3 attempts \(Kernel died"):
         notebook.run("own", {}, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
