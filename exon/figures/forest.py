@@ -14,7 +14,7 @@ from exon.figures.replication import MARKERS, PALETTE
 def forest(panels: Mapping[str, str], terms: Mapping[str, str], table: pd.DataFrame) -> Figure:
     """Effects with their intervals, a panel for each outcome, one below another where several series measured the same one.
 
-    A simple effect on a percentage lies between -100 and 100: its panel ends a little beyond, even if an interval does not.
+    Intervals of effects on a percentage are cut where no effect can lie: at 100 points, at 200 of an interaction.
 
     Args:
         panels: outcome -> title.
@@ -29,6 +29,10 @@ def forest(panels: Mapping[str, str], terms: Mapping[str, str], table: pd.DataFr
         for index, (name, color, marker) in enumerate(zip(names, PALETTE, MARKERS, strict=False)):
             chosen = table[(table["outcome"] == outcome) & (table["series"] == name)].set_index("term").reindex(terms)
             y = heights + 0.25 * (index - (len(names) - 1) / 2)
+            if outcome.endswith("_pct"):
+                furthest = pd.Series([200 if term == "interaction" else 100 for term in terms], chosen.index)
+                for bound in chosen.columns.intersection(["low", "high", "low_all", "high_all"]):
+                    chosen[bound] = chosen[bound].astype(float).clip(-furthest, furthest)
             if "low_all" in chosen:
                 axis.hlines(y, chosen["low_all"], chosen["high_all"], color=color, linewidth=0.8)
             axis.hlines(y, chosen["low"], chosen["high"], color=color, linewidth=2.5)
@@ -38,10 +42,6 @@ def forest(panels: Mapping[str, str], terms: Mapping[str, str], table: pd.DataFr
             axis.plot([], [], marker, color=color, ms=5, label=name)
         axis.axvline(0, color=GREY, linewidth=0.8, linestyle="--")
         axis.set(title=title, yticks=heights, yticklabels=list(terms.values()))
-        if outcome.endswith("_pct"):
-            largest = max(table.loc[table["outcome"] == outcome, "effect"].abs().max(), 100) * 1.1
-            left, right = axis.get_xlim()
-            axis.set_xlim(max(left, -largest), min(right, largest))
     axes[0].invert_yaxis()  # of all panels, which share it
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure

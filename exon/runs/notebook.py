@@ -47,7 +47,8 @@ def run(
 
     Raises:
         UserError: unknown notebook or parameter, a value that is not accepted, a run folder that cannot be written or holds
-            another run, another process at work there, a full disk, or a device with too little memory.
+            another run, another process at work there, a full disk, a device with too little memory, or a kernel that does not
+            start.
         CellError: a cell failed; the message names the notebook so far.
     """
     source = find(notebook)
@@ -127,6 +128,7 @@ def _start(source: Path, parameters: dict[str, Any], executed: Path) -> None:
             if "before replying" not in str(error):
                 raise
             if not starts_left:
+                executed.unlink(missing_ok=True)
                 raise UserError(f"The kernel of {source} did not start in {STARTS} attempts ({error}).") from None
         else:
             return

@@ -88,6 +88,7 @@ def test_a_number_of_the_history_is_read_after_an_epoch(small_book):
     complaints = {
         "{metric}`quick/mnist/beta-1_seed-1::nothing@2:.1f`": "nothing is stored for 'nothing'",
         "{metric}`quick/mnist/beta-1_seed-1::train_recon@99:.1f`": "nothing is stored for 99",
+        "{metric}`quick/mnist/beta-1_seed-1::lambda_beta:power`": "0.0 has no power of ten",
     }
     check_complaints(small_book, complaints)
 

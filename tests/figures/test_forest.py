@@ -54,13 +54,19 @@ def test_simultaneous_intervals_are_thin_and_what_holds_by_construction_is_hollo
 
 
 @pytest.mark.parametrize(
-    ("outcome", "effect", "high", "shown"),
-    [("test_error_pct", 10.0, 2000.0, 110.0), ("test_error_pct", 150.0, 2000.0, 165.0), ("kl", 10.0, 2000.0, 2000.0)],
+    ("outcome", "term", "shown"),
+    [
+        ("test_error_pct", "a", 100),
+        ("test_error_pct", "interaction", 200),
+        ("kl", "a", 2000),
+        ("kl", "interaction", 2000),
+    ],
 )
-def test_the_panel_of_a_percentage_ends_where_its_effects_can_lie(outcome, effect, high, shown):
+def test_intervals_end_where_effects_can_lie(outcome, term, shown):
     """Two runs give an interval of thousands of points, which would hide every effect."""
-    columns = ["series", "outcome", "term", "effect", "low", "high"]
-    figure = forest({outcome: "X"}, TERMS, pd.DataFrame([("one", outcome, "a", effect, -high, high)], columns=columns))
-    left, right = figure.axes[0].get_xlim()
-    assert right == pytest.approx(shown, rel=0.11)
-    assert left == pytest.approx(-right)
+    columns = ["series", "outcome", "term", "effect", "low", "high", "low_all", "high_all"]
+    row = ("one", outcome, term, 10.0, -2000.0, 50.0, -3000.0, 2000.0)
+    figure = forest({outcome: "X"}, TERMS | {"interaction": "i"}, pd.DataFrame([row], columns=columns))
+    (axis,) = figure.axes
+    assert spans(axis, 2.5) == [(-shown, 50)]
+    assert spans(axis, 0.8) == [(-min(shown, 3000) if outcome != "kl" else -3000, shown)]

@@ -248,6 +248,7 @@ def test_a_kernel_that_never_starts_is_said_in_a_sentence(own_notebook, tmp_path
     with pytest.raises(UserError, match=r"^The kernel of .*own\.ipynb did not start in 3 attempts \(Kernel died"):
         notebook.run("own", {}, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+    assert not [path for path in Path(os.environ["EXON_WORK"]).rglob("*") if path.is_file() and path.suffix != ".lock"]
 
 
 def test_a_notebook_without_parameters_cell_is_named(own_notebook, tmp_path):

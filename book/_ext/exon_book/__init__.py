@@ -8,7 +8,7 @@
 {run-label}  quick/mnist/beta-1_seed-1                     what the run was, where, when, and whether it was made here
 {run-figure} quick/mnist/beta-1_seed-1::latent             the figure that a cell of the executed notebook shows
 {over}`max beta::test_error_pct:.2f`                       min, max, mean, sd or n of a metric over the runs of a grid
-{over}`spread beta/beta-5_*::kl:.2f`                      mean ± sd, the mean alone of one run; `runs`: "one run", "3 runs"
+{over}`spread beta/beta-5_*::kl:.2f`                      mean ± sd, both of two, the value of one; `runs`: "3 runs"
 {claim}`KL falls with beta <kl-falls>`                     words that a check of `exon.evaluation.claims` must bear out
 {plot} mnist-planes                                        a figure of `exon_book.plots`, drawn from the runs of a grid
 {ledger} beta beta_seeds::kl                               every number of the paper's table beside the one found here
@@ -27,7 +27,7 @@
 {judges}                                                   how each judge was trained, and its errors
 {methods}                                                  others' published test errors, ours first
 {speed} beta                                               seconds of an epoch, here and in the authors' logs
-{source} exon.losses.kl_label                              a function of the package, without its docstring
+{source} exon.losses.kl_label                              a function of the package, without its docstring, or a constant
 {setting}`0.5`                                             a decimal number that is a setting or a name: no result
 
 "{profile}" in a path stands for the profile the book is built for ($EXON_PROFILE, else quick). A missing record or key is

@@ -145,11 +145,17 @@ SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 def formatted(value: float, form: str) -> str:
     """format(value, form) with a real minus sign, and none before a zero; the form may end with a unit: ".2f %".
 
-    The form "power" gives the nearest power of ten.
+    The form "power" gives the power of ten that is nearest on a logarithmic scale.
+
+    Raises:
+        UserError: a value without a power of ten.
     """
     form, space, unit = form.partition(" ")
-    power = form == "power"
-    text = "10" + str(round(math.log10(value))).translate(SUPERSCRIPTS) if power else format(value, form)
+    if form == "power":
+        if not 0 < value < math.inf:
+            raise UserError(f"{value} has no power of ten")
+        return "10" + str(round(math.log10(value))).translate(SUPERSCRIPTS)
+    text = format(value, form)
     if isinstance(value, float) and text.startswith("-"):
         text = text.replace("-", "−") if text.strip("-0.") else text[1:]
     return text + space.replace(" ", "\u00a0") + unit

@@ -108,7 +108,7 @@ def effects(page: Replication, grid: str, found: dict[str, Comparison]) -> list[
         alt = f"Simple effects of cross-entropy and KL and their interaction on {on}, with intervals: {_all(chosen)}."
         caption = (
             "Where both intervals of an effect lie on the same side of zero, the new runs repeat it. "
-            "A mark is the change when a term is turned on, a line its 95 % interval."
+            "A mark is the change when a term is turned on, a line its 95 % interval, cut where no effect can lie."
         )
         draw = partial(forest.forest, panels, TERMS, chosen)
         shown.append(page.figure(f"replication-{grid}-effects-{len(shown)}", draw, alt, caption))

@@ -1,4 +1,4 @@
-"""Functions of the package, shown beside the equations that they compute."""
+"""Functions and constants of the package as they stand in its source."""
 
 import ast
 import textwrap
@@ -13,15 +13,17 @@ from exon_book.reading import LACKING, said
 
 
 class Source(LiteralInclude):
-    """{source} exon.losses.kl_label: a function or method as it stands in the package, without its docstring."""
+    """{source} exon.losses.kl_label: a function or method as it stands in the package, without its docstring, or a constant."""
 
     def run(self) -> list[nodes.Node]:
         name = self.arguments[0]
         try:
-            path, self.options["pyobject"] = _place(name, Path(self.env.srcdir))
+            path, inside = _place(name, Path(self.env.srcdir))
         except LACKING as error:
             logger.warning("{%s} %s: %s", self.name, name, said(error), location=self.get_location())
             return []
+        lines = lines_of_constant((Path(self.env.srcdir) / path).read_text(), inside)
+        self.options |= {"lines": lines} if lines else {"pyobject": inside}
         self.arguments[0] = f"/{path}"
         self.options["language"] = "python"
         shown = super().run()
@@ -33,8 +35,19 @@ class Source(LiteralInclude):
         return shown
 
 
+def lines_of_constant(source: str, name: str) -> str:
+    """The lines of a module that give a constant its value, as "34-50"; nothing where it has no constant of that name."""
+    for statement in ast.parse(source).body:
+        targets = getattr(statement, "targets", [getattr(statement, "target", None)])
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and name in [
+            getattr(each, "id", None) for each in targets
+        ]:
+            return f"{statement.lineno}-{statement.end_lineno}"
+    return ""
+
+
 def without_docstring(source: str) -> str:
-    """The source of one function, its docstring left out and its indentation removed."""
+    """The source of one object, a function's docstring left out and the indentation removed."""
     source = textwrap.dedent(source)
     (function,) = ast.parse(source).body
     if not isinstance(function, ast.FunctionDef) or ast.get_docstring(function) is None:

@@ -36,9 +36,9 @@ def with_spread(mean: float | None, sd: float, form: str) -> str:
 
 def of_runs(values: Iterable[float], form: str) -> str:
     """What runs found: mean and standard deviation; both values of two, whose deviation would say little; the value of one."""
-    known = sorted(value for value in values if value == value)
+    known = sorted(value for value in values if value is not None and value == value)
     if len(known) == 2:
-        return " and ".join(number(value, form) for value in known)
+        return " and ".join(dict.fromkeys(number(value, form) for value in known))
     mean = statistics.fmean(known) if known else None
     return with_spread(mean, statistics.stdev(known) if len(known) > 2 else math.nan, form)
 

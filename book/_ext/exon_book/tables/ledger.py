@@ -34,7 +34,7 @@ HEADS = (
 
 
 class Ledger(GridDirective):
-    """{ledger} GRIDS::METRIC: a table over beta; the spread is the standard deviation over seeds where there are several.
+    """{ledger} GRIDS::METRIC: a table over beta of what the runs found (`of_runs`), beside the authors' numbers.
 
     Runs on another split than the first are left out. Those of the same grids at the profile `paper` have a column.
     """
