@@ -31,7 +31,7 @@ def test_runs_stand_in_the_row_of_their_kind_and_dashes_where_none_is(small_book
     ]
     assert rows == [
         ["full model", "1", "4.00", "80.0", "–", "–"],
-        ["one center for all labels", "2", "5.00 and 7.00", "80.0 and 80.0", "–", "–"],
+        ["one center for all labels", "2", "5.00 and 7.00", "80.0", "–", "–"],
         ["classifier alone", "0", "–", "–", "–", "–"],
         ["supervised only", "1", "20.00", "–", "–", "–"],
     ]
