@@ -93,7 +93,7 @@ def _execute(source: Path, parameters: dict[str, Any], executed: Path) -> nbform
 
     with room_for(executed), environment(_variables()):
         try:
-            _start(source, parameters, executed)
+            _papermill(source, parameters, executed)
         except papermill.PapermillExecutionError as error:
             if error.ename == UserError.__name__:
                 executed.unlink(missing_ok=True)
@@ -105,7 +105,7 @@ def _execute(source: Path, parameters: dict[str, Any], executed: Path) -> nbform
     return content
 
 
-def _start(source: Path, parameters: dict[str, Any], executed: Path) -> None:
+def _papermill(source: Path, parameters: dict[str, Any], executed: Path) -> None:
     """Papermill's execution; a kernel that dies before its first cell is started again.
 
     Jupyter chooses free ports and lets the kernel take them a moment later: another process may have been faster.

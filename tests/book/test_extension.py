@@ -80,11 +80,11 @@ def test_a_claim_that_holds_is_plain_text_with_its_source(small_book):
 def test_a_number_of_the_history_is_read_after_an_epoch(small_book):
     """Of a number over many orders of magnitude the power of ten is enough."""
     history = pd.read_csv(RUN / "history.csv").set_index("epoch")
-    page = "{metric}`quick/mnist/beta-1_seed-1::train_recon@2:.1f` {metric}`quick/mnist/beta-1_seed-1::lr@1:power`"
+    page = "{metric}`quick/mnist/beta-1_seed-1::train_recon@2:.1f` {metric}`quick/mnist/beta-1_seed-1::lr@1:power nats`"
     html, warnings = small_book(page)
     assert warnings == ""
     shown = [e.text for e in BeautifulSoup(html, "html.parser").select("abbr.metric")]
-    assert shown == [f"{history['train_recon'][2]:.1f}", "10⁻³"]
+    assert shown == [f"{history['train_recon'][2]:.1f}", "10⁻³\u00a0nats"]
     complaints = {
         "{metric}`quick/mnist/beta-1_seed-1::nothing@2:.1f`": "nothing is stored for 'nothing'",
         "{metric}`quick/mnist/beta-1_seed-1::train_recon@99:.1f`": "nothing is stored for 99",

@@ -142,6 +142,12 @@ def anchor(folder: Path) -> str:
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
+def _power_of_ten(value: float) -> str:
+    if not 0 < value < math.inf:
+        raise UserError(f"{value} has no power of ten")
+    return "10" + str(round(math.log10(value))).translate(SUPERSCRIPTS)
+
+
 def formatted(value: float, form: str) -> str:
     """format(value, form) with a real minus sign, and none before a zero; the form may end with a unit: ".2f %".
 
@@ -151,11 +157,7 @@ def formatted(value: float, form: str) -> str:
         UserError: a value without a power of ten.
     """
     form, space, unit = form.partition(" ")
-    if form == "power":
-        if not 0 < value < math.inf:
-            raise UserError(f"{value} has no power of ten")
-        return "10" + str(round(math.log10(value))).translate(SUPERSCRIPTS)
-    text = format(value, form)
+    text = _power_of_ten(value) if form == "power" else format(value, form)
     if isinstance(value, float) and text.startswith("-"):
         text = text.replace("-", "−") if text.strip("-0.") else text[1:]
     return text + space.replace(" ", "\u00a0") + unit
