@@ -73,6 +73,16 @@ FONTS = (
     "async () => { await document.fonts.ready; return [...document.fonts].filter((f) => f.status == 'loaded').length; }"
 )
 
+STRAY = """() => [...document.querySelectorAll("article span.math")].filter((formula) => {
+  const after = formula.nextSibling;
+  if (after?.nodeType !== Node.TEXT_NODE || !/^[,.;:)]/.test(after.data)) return false;
+  const mark = document.createRange();
+  mark.setStart(after, 0);
+  mark.setEnd(after, 1);
+  return mark.getBoundingClientRect().top > formula.getBoundingClientRect().bottom - 4;
+}).map((formula) => formula.parentElement.innerText)"""
+"""Formulas whose punctuation is on the next line."""
+
 
 def test_equations_are_rendered(visit, home):
     page, errors, outside = visit("book/method.html", base=home)
@@ -85,6 +95,9 @@ def test_equations_are_rendered(visit, home):
     wide = "all => all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.innerText)"
     assert page.eval_on_selector_all("mjx-container[display]", wide) == []
     check_loaded(page)
+    for width in range(390, 800, 41):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate(STRAY) == []
     assert errors == []
     assert outside == []
 

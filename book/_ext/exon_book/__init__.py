@@ -45,7 +45,7 @@ from exon_book.explorer import write
 from exon_book.replication import Replication
 from exon_book.roles import AuthorsRole, ClaimRole, MetricRole, OverRole, PaperRole
 from exon_book.settings import SettingRole, find_typed_numbers
-from exon_book.site import announce_sample, keep_units, name_controls, name_runs, publish, trim_icons
+from exon_book.site import announce_sample, keep_punctuation, keep_units, name_controls, name_runs, publish, trim_icons
 from exon_book.source import Source
 from exon_book.tables.ablation import Cells, EffectRole, Effects
 from exon_book.tables.arithmetic import Bits, Operations
@@ -93,6 +93,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_role("setting", SettingRole())
     app.connect("doctree-read", find_typed_numbers)
     app.connect("doctree-read", keep_units)
+    app.connect("doctree-read", keep_punctuation)
     app.connect("doctree-read", name_runs, priority=900)  # after Sphinx has collected the headings
     app.connect("build-finished", copy_records)
     app.add_directive("run-label", RunLabel)

@@ -44,6 +44,16 @@ def keep_units(app: Sphinx, doctree: nodes.document) -> None:
             text.parent.replace(text, nodes.Text(text.replace(" %", "\u00a0%")))
 
 
+def keep_punctuation(app: Sphinx, doctree: nodes.document) -> None:
+    """No line begins with the punctuation that follows a formula."""
+    for formula in list(doctree.findall(nodes.math)):
+        after = formula.next_node(descend=False, siblings=True)
+        if isinstance(after, nodes.Text) and (mark := re.match(r"[,.;:)]+", after)):
+            parent = formula.parent
+            parent.replace(after, nodes.Text(after[mark.end() :]))
+            parent.replace(formula, nodes.inline("", "", formula.deepcopy(), nodes.Text(mark[0]), classes=["unbroken"]))
+
+
 def name_runs(app: Sphinx, doctree: nodes.document) -> None:
     """Notebooks of runs share their heading: where they are listed, each is named by its profile and setting."""
     folder = Path(app.srcdir, app.env.docname).parent
