@@ -9,6 +9,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from torch import Tensor
@@ -140,6 +141,7 @@ def heat(table: pd.DataFrame, label: str, form: str = ".1f") -> Figure:
     )
     axis.set(xlabel="")
     axis.tick_params(length=0)
+    axis.tick_params(axis="x", labelsize=9)
     axis.tick_params(axis="y", rotation=0)
     return figure
 
@@ -170,3 +172,26 @@ def two_columns(count: int, height: float = 3.6, **options: Any) -> tuple[Figure
     for axis in axes.flat[count:]:
         axis.remove()
     return figure, list(axes.flat[:count])
+
+
+def one_column(figure: Figure, width: float) -> None:
+    """Put the panels of a figure one below the other, in the order of its rows, for a screen that is narrow.
+
+    Args:
+        width: of the figure then, in inches.
+    """
+    places = [(axis, place) for axis in figure.axes if (place := axis.get_subplotspec())]
+    rows, columns = places[0][1].get_gridspec().get_geometry()
+    height = figure.get_figheight()
+    if columns > 1:
+        height *= len(places) / rows * width / (figure.get_figwidth() / columns)
+        one = GridSpec(len(places), 1, figure=figure)
+        for index, (axis, _) in enumerate(places):
+            axis.set_subplotspec(one[index])
+            axis.tick_params(labelbottom=True, labelleft=True)
+        for legend in list(figure.legends):
+            entries = zip(legend.legend_handles, legend.get_texts(), strict=True)
+            named = {text.get_text(): handle for handle, text in entries if handle is not None}
+            figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=2)
+            legend.remove()
+    figure.set_size_inches(width, height)

@@ -125,6 +125,21 @@ def test_a_number_tells_its_source(visit):
     assert all(any(word in title for word in (" in results/", " from results/", " over ", "grid")) for title in titles)
 
 
+@pytest.mark.parametrize(("width", "shown", "hidden"), [(1280, "wide", "narrow"), (390, "narrow", "wide")])
+def test_a_figure_fits_its_screen(visit, width, shown, hidden):
+    page, _, _ = visit("book/mnist.html")
+    page.set_viewport_size({"width": width, "height": 900})
+    figures = page.locator("article figure:has(img.narrow)")
+    assert figures.count() > 3
+    for figure in figures.all():
+        image = figure.locator(f"img.{shown}")
+        image.scroll_into_view_if_needed()
+        image.evaluate("image => image.decode()")
+        assert image.bounding_box()["width"] > 250
+        assert not figure.locator(f"img.{hidden}").is_visible()
+        assert figure.evaluate("figure => figure.scrollWidth <= figure.clientWidth")
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_verdicts_are_seen_first(visit, width):
     """The table of claims begins high on the page; every row shows verdict, claim, finding, control and scale."""

@@ -1,4 +1,5 @@
 import copy
+import itertools
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -159,3 +160,32 @@ def test_a_ratio_is_drawn_for_every_run_in_the_row_of_its_kind():
     np.testing.assert_allclose(axis.lines[0].get_xydata(), [[5, 0], [6, 0]])
     np.testing.assert_allclose(axis.lines[1].get_xydata(), [[0.5, 1]])
     assert [label.get_text() for label in axis.get_yticklabels()] == ["activated", "random"]
+
+
+def test_in_one_column_every_panel_is_below_the_one_before_and_keeps_its_words():
+    figure, axes = compare.two_columns(3, sharey=True)
+    for index, axis in enumerate(axes):
+        axis.plot([0, 1], [0, index], label=f"line {index}")
+        axis.set(title=f"panel {index}")
+    lines = [axis.lines[0] for axis in axes]
+    figure.legend(lines, [line.get_label() for line in lines], loc="outside lower center", ncols=3)
+    width, height = 4.0, figure.get_figheight()
+    compare.one_column(figure, width)
+    figure.canvas.draw()
+    boxes = [axis.get_position() for axis in axes]
+    assert all(below.y1 < above.y0 for above, below in itertools.pairwise(boxes))
+    assert len({round(box.x0, 6) for box in boxes}) == 1
+    assert figure.get_figwidth() == width
+    assert figure.get_figheight() > height
+    assert [axis.get_title() for axis in axes] == ["panel 0", "panel 1", "panel 2"]
+    assert all(any(label.get_text() for label in axis.get_yticklabels() if label.get_visible()) for axis in axes)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["line 0", "line 1", "line 2"]
+    assert legend.get_window_extent().width <= figure.bbox.width
+
+
+def test_a_single_panel_is_only_made_narrow():
+    figure, axis = plt.subplots(figsize=(7, 3), layout="constrained")
+    compare.one_column(figure, 4.0)
+    assert figure.get_size_inches().tolist() == [4.0, 3.0]
+    assert figure.axes == [axis]

@@ -13,7 +13,7 @@ from docutils.parsers.rst.directives.images import Figure
 from exon.errors import UserError
 from exon.files import OWN
 from exon.runs import notebook, record, verify
-from exon_book.drawing import drawn, kept
+from exon_book.drawing import Drawing, drawn, images
 from exon_book.lookup import anchor, is_own, linked, locate, logger
 from exon_book.plots import FIGURES
 from exon_book.reading import GridDirective, RecordDirective
@@ -80,11 +80,13 @@ class Shown(RecordDirective, Figure):
             return []
         return super().run()
 
-    def show(self, name: str, svg: str, source: nodes.paragraph, code: str) -> list[nodes.Node]:
-        self.arguments[0] = kept(self.env, name, svg)
-        self.options.setdefault("class", []).append("dark-light")
+    def show(self, name: str, drawing: Drawing, source: nodes.paragraph, code: str) -> list[nodes.Node]:
+        (image, *narrow) = images(self.env, name, drawing, self.options["alt"])
+        self.arguments[0] = image["uri"]
+        self.options.setdefault("class", []).extend(image["classes"])
         (node, *messages) = Figure.run(self)
         if isinstance(node, nodes.figure):  # not where the options are wrong: then it is a message
+            node[1:1] = narrow
             block = nodes.literal_block(code, code, language="python")
             bar = nodes.raw("", "<details class='code'><summary>Code</summary>", format="html")
             node += nodes.legend("", source, bar, block, nodes.raw("", "</details>", format="html"))
@@ -104,7 +106,7 @@ class RunFigure(Shown):
         place = path.parent.relative_to(Path(self.env.srcdir) / "results").as_posix()
         run_link = linked(self.env, nodes.inline(place, place), anchor(path.parent))
         source = nodes.paragraph("", "", nodes.Text("From the run "), run_link, nodes.Text("."), classes=["record"])
-        return self.show(f"{'-'.join(path.parts[-4:-1])}-{cell_id}", image, source, code)
+        return self.show(f"{'-'.join(path.parts[-4:-1])}-{cell_id}", Drawing(image), source, code)
 
 
 class Plot(Shown, GridDirective):

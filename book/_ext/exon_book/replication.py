@@ -21,7 +21,7 @@ from exon.figures import forest
 from exon.figures import replication as figures
 from exon.runs.replicate import FOLDER
 from exon.runs.verify import HEADLINE
-from exon_book.drawing import drawn, kept
+from exon_book.drawing import drawn, images
 from exon_book.lookup import linked
 from exon_book.reading import RecordDirective
 from exon_book.tables import number, table
@@ -62,13 +62,12 @@ class Replication(RecordDirective):
 
     def figure(self, name: str, draw: Callable[[], Figure], alt: str, caption: str) -> nodes.figure:
         """A figure as an image of the page, with its caption and a link to the stored runs."""
-        uri = kept(self.env, name, drawn(draw))
         stored = linked(self.env, nodes.inline("", "the stored runs"), "all-runs")
         source = nodes.paragraph(
             "", "", nodes.Text("From "), stored, nodes.Text(" and the new ones."), classes=["record"]
         )
-        drawing = nodes.image(uri=uri, alt=alt, classes=["dark-light"])
-        return nodes.figure("", drawing, nodes.caption("", caption), nodes.legend("", source))
+        drawing = images(self.env, name, drawn(draw), alt)
+        return nodes.figure("", *drawing, nodes.caption("", caption), nodes.legend("", source))
 
 
 def runs(page: Replication, grid: str, found: dict[str, Comparison]) -> list[nodes.Node]:
