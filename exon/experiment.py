@@ -36,22 +36,15 @@ RECIPES: dict[str, dict[str, dict[str, Any]]] = {
     "cifar10": {
         "authors": {},
         "short": {
-            "width": 0.25,
-            "batch_size": 64,
-            "labelled_batch_size": 16,
-            "learning_rate": 3e-3,
             "learning_rate_schedule": "linear",
-            "ema_decay": 0.998,
             "mirrored_evaluation": True,
             "crop_share": 0.5,
             "elbo_share": 0.5,
         },
     },
 }
-"""How a model is trained, by data set and name; never objective or prior. "short" gets further in few passes over the data.
-
-What a profile sets stays as it is: a recipe fills in the rest.
-"""
+"""How a model is trained, by data set and name; never its size, its objective or its prior. "short" gets further in few passes
+over the data; each of its settings was kept on the ladder of notebooks/grids/cifar10_ladder.yaml."""
 
 SMALL_CIFAR10 = {"width": 0.125, "batch_size": 64, "labelled_batch_size": 32, "learning_rate": 3e-3}
 """Chosen by the error on the validation images, among the settings of notebooks/grids/cifar10_setting.yaml."""
@@ -67,14 +60,11 @@ PROFILES: dict[str, dict[str, dict[str, Any]]] = {
         "smoke": {"source": "sample", "epochs": 1, "width": 0.0625},
         "quick": {"epochs": 2, **SMALL_CIFAR10},
         "cpu": {"epochs": 12, **SMALL_CIFAR10},
-        "day": {"epochs": 80, "recipe": "short"},
+        "day": {"epochs": 80, **SMALL_CIFAR10, "width": 0.25, "recipe": "short"},
         "paper": {"epochs": 600},
     },
 }
-"""How large a run is, by data set and profile, never objective or prior. Stored runs rest on it.
-
-"day" alone names a recipe as well, and takes its size from there: "short" is made for a run of that length.
-"""
+"""How large a run is, by data set and profile, never objective or prior; "day" names a recipe as well. Stored runs rest on it."""
 
 
 SAMPLE: dict[str, dict[str, Any]] = {"mnist": {"validation": 500}, "cifar10": {"labels": 200, "validation": 200}}
@@ -84,8 +74,7 @@ SAMPLE: dict[str, dict[str, Any]] = {"mnist": {"validation": 500}, "cifar10": {"
 class Experiment(BaseModel):
     """One run. A setting left out takes the profile's value, else the recipe's, else the authors' for the data set.
 
-    So a recipe changes how a run is trained and not how large it is: with "short" a smoke run keeps its width. Where `source`
-    is "sample", `SAMPLE` goes before profile and recipe.
+    Where `source` is "sample", `SAMPLE` goes before profile and recipe.
 
     Raises:
         pydantic.ValidationError: unknown name, wrong type or value out of range; `Experiment.create` turns it into a
