@@ -44,7 +44,7 @@ RECIPES: dict[str, dict[str, dict[str, Any]]] = {
     },
 }
 """How a model is trained, by data set and name; never its size, its objective or its prior. "short" gets further in few passes
-over the data; each of its settings was kept on the ladder of notebooks/grids/cifar10_ladder.yaml."""
+over the data."""
 
 SMALL_CIFAR10 = {"width": 0.125, "batch_size": 64, "labelled_batch_size": 32, "learning_rate": 3e-3}
 """Chosen by the error on the validation images, among the settings of notebooks/grids/cifar10_setting.yaml."""
@@ -90,7 +90,10 @@ class Experiment(BaseModel):
 
     prior: Literal["circle", "line", "row", "grid", "single", "one_hot"] = "circle"
     distance: float | None = Field(
-        None, gt=0, description="of each center from the origin, for the layouts 'line' and 'one_hot'"
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="of each center from the origin, for the layouts 'line' and 'one_hot'",
     )
     order: tuple[int, ...] | None = Field(
         None, description="label k takes the layout's center order[k]; None: center k"
@@ -138,16 +141,15 @@ class Experiment(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, settings: dict[str, Any]) -> dict[str, Any]:
-        dataset, profile = settings.get("dataset", "mnist"), settings.get("profile", "quick")
-        method = METHOD.get(dataset, {}) if isinstance(dataset, str) else {}
-        scale = PROFILES.get(dataset, {}).get(profile, {}) if method and isinstance(profile, str) else {}
         given = {name: value for name, value in settings.items() if value is not None}
-        recipe = {**scale, **given}.get("recipe")
-        training = RECIPES[dataset].get(recipe, {}) if method and isinstance(recipe, str) else {}
-        if {**scale, **given}.get("source") == "sample" and method:
-            scale = {**scale, **SAMPLE[dataset]}
         given |= {name: tuple(given[name]) for name in ("order", "classes") if isinstance(given.get(name), list)}
-        return {"dataset": dataset, "profile": profile, **method, **training, **scale, **given}
+        dataset, profile = str(given.get("dataset", "mnist")), str(given.get("profile", "quick"))
+        scale = PROFILES.get(dataset, {}).get(profile, {})
+        chosen = {**scale, **given}
+        training = RECIPES.get(dataset, {}).get(str(chosen.get("recipe")), {})
+        small = SAMPLE.get(dataset, {}) if chosen.get("source") == "sample" else {}
+        method = METHOD.get(dataset, {})
+        return {"dataset": dataset, "profile": profile, **method, **training, **scale, **small, **given}
 
     @model_validator(mode="after")
     def _check_recipe(self) -> Self:

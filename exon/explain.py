@@ -5,7 +5,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from exon.errors import UserError
-from exon.model import EXoN, evaluating
+from exon.metrics import decode_all
+from exon.model import EXoN
 from exon.prior import GaussianMixturePrior
 
 
@@ -75,13 +76,8 @@ def pixel_change(
     batch: int = 250,
 ) -> Float[Tensor, " n"]:
     """mean over pixels of ( D(z + noise on the subspace) - D(z) )^2: how much a perturbation changes each image."""
-    with evaluating(model):
-        moved = perturb(z, subspace, noise)
-        changes = [
-            (model.decode(a) - model.decode(b)).square().flatten(1).mean(1)
-            for a, b in zip(moved.split(batch), z.split(batch), strict=True)
-        ]
-    return torch.cat(changes)
+    moved = decode_all(model, perturb(z, subspace, noise), batch)
+    return (moved - decode_all(model, z, batch)).square().flatten(1).mean(1)
 
 
 def grid(limit: float = 15.0, step: float = 1.0) -> Float[Tensor, "m 2"]:

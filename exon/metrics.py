@@ -144,12 +144,10 @@ def predicted_class(model: EXoN, z: Float[Tensor, "n d"], batch: int = 1000) -> 
         return torch.cat([model.classify(model.decode(chunk)).argmax(1) for chunk in z.split(batch)])
 
 
-def geometric_ratio(
-    above: Float[Tensor, " n"], below: Float[Tensor, " n"], level: float = 0.95
-) -> tuple[float, float, float]:
-    """exp of the mean of log(above / below) over pairs, with Student's t interval of that mean: (ratio, low, high)."""
+def geometric_ratio(above: Float[Tensor, " n"], below: Float[Tensor, " n"]) -> tuple[float, float, float]:
+    """exp of the mean of log(above / below) over pairs, with Student's 95 % interval of that mean: (ratio, low, high)."""
     logs = above.cpu().double().log() - below.cpu().double().log()
-    half = stats.t.ppf((1 + level) / 2, len(logs) - 1) * logs.std().item() / len(logs) ** 0.5
+    half = stats.t.ppf(0.975, len(logs) - 1) * logs.std().item() / len(logs) ** 0.5
     mean = logs.mean().item()
     return math.exp(mean), math.exp(mean - half), math.exp(mean + half)
 

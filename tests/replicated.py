@@ -20,7 +20,7 @@ def write(root, changed=lambda experiment, metrics: metrics, names=GRID, seeds=S
     for run in grid.select(names):
         if run.done:
             stored.setdefault(_cell(run.experiment), []).append(run.folder)
-    runs = grid.select(names, None, list(seeds), settings or {}, root)
+    runs = grid.select(names, grid.Asked(None, list(seeds), settings or {}, root))
     for run in runs:
         models = stored[_cell(run.experiment)]
         model = models[list(seeds).index(run.experiment.seed) % len(models)]
@@ -39,7 +39,7 @@ def _cell(experiment):
 
 
 def compare(root, names=GRID, seeds=SEEDS, settings=None):
-    return replication.compare(names, None, list(seeds), settings or {}, root)
+    return replication.compare(names, grid.Asked(None, list(seeds), settings or {}, root))
 
 
 def only(*names):

@@ -56,14 +56,6 @@ def test_same_generator_same_weights_and_same_draw():
     assert not torch.equal(first.z, a(x, torch.Generator().manual_seed(1)).z)
 
 
-def test_every_head_starts_as_a_dense_layer_of_its_own():
-    """Keras: U(-a, a), a = sqrt(6 / (fan_in + fan_out)), fan_out = d for each head, zero biases."""
-    heads = models.build("mnist", prior.circle()).encoder[-1]
-    bound = (6 / (128 + 2)) ** 0.5
-    assert 0.995 * bound < heads.linear.weight.abs().max() <= bound
-    assert heads.linear.bias.eq(0).all()
-
-
 def test_gumbel_max_draws_with_the_frequencies_of_w():
     w = torch.tensor([0.5, 0.3, 0.15, 0.05])
     n = 50_000

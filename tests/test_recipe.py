@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import TINY, stop_after_the_first_epoch
+from tiny import stop_after_the_first_epoch
 
 from exon import data, losses, metrics, optimization, train
 from exon.data import augment
@@ -243,9 +243,3 @@ def test_the_classifier_alone_trains_with_a_recipe(images):
         *("train_cross_entropy", "train_sci_labelled", "train_sci_unlabelled"),
         *("validation_error_pct", "test_error_pct"),
     }
-
-
-def test_the_tiny_experiment_has_no_average(tiny, sample):
-    assert tiny.ema_decay == 0
-    fitted = train.fit(Experiment.create(**{**TINY, "epochs": 1}), sample)
-    assert fitted.model.training

@@ -63,7 +63,7 @@ def read(path: Path) -> Comparison:
     """
     try:
         return Comparison(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, TypeError, json.JSONDecodeError) as error:
+    except (OSError, TypeError, ValueError) as error:
         raise UserError(f"{path} holds no comparison that can be read ({type(error).__name__}).") from None
 
 

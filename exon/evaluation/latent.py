@@ -3,8 +3,6 @@
 All numbers are means over the images given.
 """
 
-from collections.abc import Sequence
-
 import torch
 from jaxtyping import Float, Int
 from scipy import stats
@@ -74,14 +72,12 @@ def rank_correlation(first: Float[Tensor, " d"], second: Float[Tensor, " d"]) ->
     return float(stats.spearmanr(first.cpu().numpy(), second.cpu().numpy()).statistic)
 
 
-def cardinalities(v_nat: Float[Tensor, "k d"], thresholds: Sequence[float] = THRESHOLDS) -> dict[float, float]:
+def cardinalities(v_nat: Float[Tensor, "k d"]) -> dict[float, float]:
     """Threshold -> number of activated dimensions, the mean over classes: what the paper's delta = 1 hangs on."""
-    return {delta: explain.activated(v_nat, delta).sum(1).cpu().double().mean().item() for delta in thresholds}
+    return {delta: explain.activated(v_nat, delta).sum(1).cpu().double().mean().item() for delta in THRESHOLDS}
 
 
-def purity_baselines(
-    images: Tensor, labels: Int[Tensor, " n"], neighbours: int = 10, components: int = 2
-) -> dict[str, float]:
+def purity_baselines(images: Tensor, labels: Int[Tensor, " n"], components: int = 2) -> dict[str, float]:
     """The purity that needs no model, in percent: of raw pixels, of their first principal components, and by chance.
 
     Args:
@@ -98,8 +94,8 @@ def purity_baselines(
     directions = torch.linalg.eigh(centered.T @ centered).eigenvectors[:, -components:]
     counts = labels.bincount().double()
     return {
-        "purity_pixels_pct": metrics.purity_pct(pixels, labels, neighbours),
-        "purity_components_pct": metrics.purity_pct(centered @ directions, labels, neighbours),
+        "purity_pixels_pct": metrics.purity_pct(pixels, labels),
+        "purity_components_pct": metrics.purity_pct(centered @ directions, labels),
         "purity_chance_pct": 100 * ((counts * (counts - 1)).sum() / (len(labels) * (len(labels) - 1))).item(),
     }
 

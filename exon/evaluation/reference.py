@@ -40,11 +40,11 @@ def curve(experiment: Experiment) -> pd.DataFrame | None:
     return pd.DataFrame({"test_error_pct": error, **terms}).reset_index().assign(epoch=lambda t: t["epoch"] + 1)
 
 
-def at_epoch(epoch: int, betas: list[float], dataset: str = "mnist") -> pd.DataFrame:
-    """The authors' test values after an epoch, corrected; columns beta, metric, value."""
+def at_epoch(epoch: int, betas: list[float]) -> pd.DataFrame:
+    """The authors' test values on MNIST after an epoch, corrected; columns beta, metric, value."""
     rows = []
     for beta in betas:
-        authors = curve(Experiment.create(dataset=dataset, profile="paper", beta=beta))
+        authors = curve(Experiment.create(profile="paper", beta=beta))
         if authors is not None:
             values = authors.set_index("epoch").loc[epoch]
             terms = {name.removeprefix("test_"): values[name] for name in authors.columns if name != "epoch"}

@@ -7,7 +7,7 @@ stored runs predict for its mean (Patil, Peng and Leek 2016), by the intervals o
 import json
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,20 +36,17 @@ SAME, ONLY_STORED, ONLY_OWN, OPPOSITE, NEITHER = (
 """Where the 95 % interval of an effect lies on one side of zero."""
 
 
-def compare(
-    names: str, profile: str | None, seeds: Sequence[int], settings: Mapping[str, Any], root: Path
-) -> Comparison:
-    """The stored runs of a grid beside those with new seeds below `root`; arguments as of `exon.runs.grid.load`.
+def compare(names: str, asked: grid.Asked) -> Comparison:
+    """The stored runs of a grid beside those that are asked for; `names` as of `exon.runs.grid.select`.
 
     Raises:
         UserError: no new run is finished, or what `told_apart` raises.
     """
-    asked = (profile, seeds, settings, root)
-    stored, new = grid.select(names), grid.select(names, *asked)
+    stored, new = grid.select(names), grid.select(names, asked)
     keys = told_apart(names, stored, new)
     tables = {"stored": _table(stored, keys), "new": _table(new, keys)}
     if tables["new"].empty:
-        raise UserError(f"{root} holds no finished run of {names} with these seeds: leave out --compare-only.")
+        raise UserError(f"{asked.root} holds no finished run of {names} with these seeds: leave out --compare-only.")
     return Comparison(
         grid=names,
         profile=new[0].experiment.profile,
@@ -240,12 +237,12 @@ def agree(stored: int | None, new: int | None) -> str | None:
     return ONLY_STORED if not new else ONLY_OWN if not stored else OPPOSITE
 
 
-def _claims(stored: list[grid.Run], asked: tuple[Any, ...]) -> Rows:
+def _claims(stored: list[grid.Run], asked: grid.Asked) -> Rows:
     """Every claim whose runs are all among these of the stored ones, on them and on the new runs."""
 
     @cache
     def folders(names: str, new: bool) -> list[Path]:
-        return [run.folder for run in grid.select(names, *(asked if new else ()))]
+        return [run.folder for run in (grid.select(names, asked) if new else grid.select(names))]
 
     rows: Rows = []
     chosen = {run.folder for run in stored}

@@ -132,12 +132,12 @@ def ratios(values: Mapping[str, Sequence[float]], xlabel: str) -> Figure:
     return figure
 
 
-def heat(table: pd.DataFrame, label: str, form: str = ".1f") -> Figure:
+def heat(table: pd.DataFrame, label: str) -> Figure:
     """A table of numbers, none below zero, as a heat map with its numbers; its column names may take two lines."""
     rows, columns = table.shape
     figure, axis = plt.subplots(figsize=(1.5 + 0.8 * columns, 1.0 + 0.28 * rows), layout="constrained")
     sns.heatmap(
-        table, annot=True, fmt=form, cmap="viridis", vmin=0, cbar_kws={"label": label}, annot_kws={"size": 10}, ax=axis
+        table, annot=True, fmt=".1f", cmap="viridis", vmin=0, cbar_kws={"label": label}, annot_kws={"size": 10}, ax=axis
     )
     axis.set(xlabel="")
     axis.tick_params(length=0)

@@ -40,7 +40,7 @@ def use_style() -> None:
     set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches="tight")
 
 
-def learning_curve(history: pd.DataFrame, authors: pd.DataFrame | None = None) -> Figure:
+def learning_curve(history: pd.DataFrame, authors: pd.DataFrame | None) -> Figure:
     """Test error, reconstruction and the two KL terms against the epoch, the authors' curve dashed beside ours.
 
     Args:
@@ -100,9 +100,7 @@ def decoded_grid(images: Tensor, limit: float) -> Figure:
     return figure
 
 
-def class_map(
-    predicted: Tensor, limit: float, prior: GaussianMixturePrior, names: Sequence[str] | None = None
-) -> Figure:
+def class_map(predicted: Tensor, limit: float, prior: GaussianMixturePrior) -> Figure:
     """The label that the classifier gives to each decoded point of a square grid (M,), as an image of colours."""
     side = round(len(predicted) ** 0.5)
     figure, axis = plt.subplots(figsize=(6, 6), layout="constrained")
@@ -116,7 +114,7 @@ def class_map(
         interpolation="nearest",
         alpha=0.8,
     )
-    mark_centers(axis, prior, names)
+    mark_centers(axis, prior)
     axis.set(xlabel="$z_1$", ylabel="$z_2$", xlim=(-limit, limit), ylim=(-limit, limit))
     return figure
 
@@ -135,14 +133,12 @@ def prior_path(
     return figure
 
 
-def image_row(images: Tensor, captions: Sequence[str] | None = None) -> Figure:
+def image_row(images: Tensor, captions: Sequence[str]) -> Figure:
     """Images (M, C, H, W) in [-1, 1] side by side, a caption under each."""
     figure, axes = plt.subplots(1, len(images), figsize=(len(images) * 0.7, 1.1), layout="constrained")
-    for i, (axis, image) in enumerate(zip(np.atleast_1d(axes), images.cpu(), strict=True)):
+    for axis, image, caption in zip(np.atleast_1d(axes), images.cpu(), captions, strict=True):
         axis.imshow(((image + 1) / 2).permute(1, 2, 0).clamp(0, 1), vmin=0, vmax=1)
-        axis.set(xticks=[], yticks=[], frame_on=False)
-        if captions is not None:
-            axis.set_xlabel(captions[i])
+        axis.set(xticks=[], yticks=[], frame_on=False, xlabel=caption)
     return figure
 
 
@@ -178,14 +174,14 @@ def image_rows(rows: Mapping[str, Tensor]) -> Figure:
     return figure
 
 
-def v_nat_bars(v_nat: Tensor, delta: float = 1.0) -> Figure:
-    """V-nat of one class (d,), dimension by dimension and sorted, with the threshold of the activated subspace."""
+def v_nat_bars(v_nat: Tensor) -> Figure:
+    """V-nat of one class (d,), dimension by dimension and sorted, with the threshold 1 of the activated subspace."""
     figure, axes = plt.subplots(2, 1, figsize=(8, 5), layout="constrained", sharey=True)
     for axis, values, title in zip(
         axes, (v_nat, v_nat.sort().values), ("latent dimension", "dimensions in order of V-nat"), strict=True
     ):
         bars(axis, values)
-        axis.axhline(delta, color=GREY, linewidth=0.8, linestyle="--")
+        axis.axhline(1.0, color=GREY, linewidth=0.8, linestyle="--")
         axis.set(xlabel=title, ylabel="V-nat (nats)", xlim=(-1, len(values)))
     return figure
 

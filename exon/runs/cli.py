@@ -142,6 +142,8 @@ def redraw(run: Annotated[Path, typer.Argument(help="the folder of a stored run 
 
     run = files.from_root(run)
     name = run.resolve().parent.name
+    if not run.is_dir():
+        raise UserError(f"{run} does not exist: give the folder of a stored run that keeps its weights.")
     with files.alone(run, run):
         record.finish(run)
     parameters = notebook.parameters_of(name, record.experiment_of(run)) | record.read(run)["parameters"]
@@ -214,7 +216,7 @@ def replicate(
 
 @app.command()
 def claims(
-    results: Annotated[Path | None, typer.Option(help="the folder of the records [results]")] = None,
+    results: Annotated[Path, typer.Option(help="the folder of the records")] = Path("results"),
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
 ) -> None:
     """Check every claim of the book on the stored records; code 1 if one does not hold."""
@@ -222,7 +224,7 @@ def claims(
     from exon.evaluation.claims.claim import FAILS, VERDICTS
     from exon.runs.screen import print_table
 
-    findings = check_all(results or files.from_root("results"))
+    findings = check_all(files.from_root(results))
     if as_json:
         print(json.dumps([finding.as_dict() for finding in findings], indent=1))
     else:

@@ -18,7 +18,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from string import Formatter
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -57,33 +58,31 @@ class Run:
         return (self.folder / "run.json").exists()
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """What the command line asks of every item of a grid, beside or against its file."""
+class Asked(NamedTuple):
+    """What is asked of every run of a grid, beside or against its file.
+
+    profile: instead of the file's. What a profile sets (epochs, on CIFAR-10 also width, batch sizes and learning rate) then
+    comes from this one, unless it is a list in the file or part of a run's name. seeds: instead of the file's. settings:
+    name -> value, for every run, instead of the file's value or list. root: the folder that the runs belong to; `results`
+    holds the stored ones.
+    """
 
     profile: str | None = None
     seeds: Sequence[int] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = MappingProxyType({})
+    root: Path = Path("results")
 
 
-def load(
-    name: str | Path,
-    profile: str | None = None,
-    seeds: Sequence[int] = (),
-    settings: Mapping[str, Any] | None = None,
-    root: Path = Path("results"),
-) -> list[Run]:
+AS_DECLARED = Asked()
+
+
+def load(name: str | Path, asked: Asked = AS_DECLARED) -> list[Run]:
     """All runs of a grid, checked: nothing needs to have run yet.
 
     Seeds and settings given here stand in the name of a run as well: at its end, if its own name has no place for them.
 
     Args:
-        name: of a file in notebooks/grids, or a path that ends in .yaml.
-        profile: instead of the file's. What a profile sets (epochs, on CIFAR-10 also width, batch sizes and learning rate)
-            then comes from this one, unless it is a list in the file or part of a run's name.
-        seeds: instead of the file's.
-        settings: name -> value, for every run, instead of the file's value or list.
-        root: the folder that the runs belong to: `results` holds the stored ones.
+        name: of a file in notebooks/grids, or a path that ends in .yaml, below the repository's root if it is relative.
 
     Raises:
         UserError: naming the file and the line: no such file, not YAML, an unknown factor, an empty list of levels, a
@@ -108,11 +107,14 @@ def load(
     if not isinstance(items, yaml.SequenceNode) or not items.value:
         raise UserError(f"{path}, line {top['runs'][0]}: runs must be a list of at least one item.")
     own = _value(top["profile"][1])
-    asked = _Asked(profile if profile != own else None, seeds, settings or {})
+    if asked.profile == own:
+        asked = asked._replace(profile=None)
     runs: dict[str, Run] = {}
     for item in items.value:
-        for line, run in _runs(path, _mapping(path, item), _value(top["notebook"][1]), own, asked, root):
-            if run.name in runs and (not (seeds or settings) or run.experiment != runs[run.name].experiment):
+        for line, run in _runs(path, _mapping(path, item), _value(top["notebook"][1]), own, asked):
+            if run.name in runs and (
+                not (asked.seeds or asked.settings) or run.experiment != runs[run.name].experiment
+            ):
                 raise UserError(f"{path}, line {line}: there are two runs of the name {run.name!r}.")
             _check_stored(path, line, run)
             declared = runs[run.name].declared if run.name in runs else ()
@@ -120,25 +122,24 @@ def load(
     return list(runs.values())
 
 
-def select(names: str, *asked: Any) -> list[Run]:
+def select(names: str, asked: Asked = AS_DECLARED) -> list[Run]:
     """Runs of grids separated by spaces; a slash and a pattern after a name choose some of its runs: ``beta/*_seed-1``.
 
     A pattern speaks of the names in the file, or of those that the seeds and settings asked for give them.
 
     Args:
         names: or the path of one file that ends in .yaml.
-        asked: profile, seeds, settings and root, as `load` takes them.
 
     Raises:
         UserError: no run has such a name, or what `load` raises.
     """
     if names.endswith(".yaml"):
-        return load(names, *asked)
+        return load(names, asked)
     parts = [name.partition("/") for name in names.split()]
     chosen = [
         run
         for name, _, pattern in parts
-        for run in load(name, *asked)
+        for run in load(name, asked)
         if any(Path(known).match(pattern or "*") for known in (run.name, *run.declared))
     ]
     if parts and not chosen:
@@ -157,7 +158,7 @@ def find(name: str | Path) -> Path:
     Raises:
         UserError: there is none of that name.
     """
-    path = Path(name) if Path(name).suffix == ".yaml" else folder() / f"{name}.yaml"
+    path = from_root(name) if Path(name).suffix == ".yaml" else folder() / f"{name}.yaml"
     if not path.is_file():
         names = ", ".join(sorted(p.stem for p in folder().glob("*.yaml")))
         raise UserError(f"grid = {str(name)!r} is not known: give one of {names}, or a path that ends in .yaml.")
@@ -178,7 +179,7 @@ def word(value: Any) -> str:
 
 
 def _runs(
-    path: Path, item: dict[str, tuple[int, yaml.Node]], notebook: str, profile: str, asked: _Asked, root: Path
+    path: Path, item: dict[str, tuple[int, yaml.Node]], notebook: str, profile: str, asked: Asked
 ) -> list[tuple[int, Run]]:
     """The crossed runs of one item, each with the line of the file that it comes from."""
     template = _value(item["name"][1]) if "name" in item else None
@@ -195,6 +196,7 @@ def _runs(
         **{key: [value] for key, value in asked.settings.items()},
         **({"seed": asked.seeds} if asked.seeds else {}),
     }
+    unnamed = Experiment.model_fields.keys() - {*named}
     given_up = {key: [value for _, value in levels[key]] for key in given if key in levels}
     levels |= {key: [(0, value) for value in values] for key, values in given.items()}
     runs = []
@@ -210,14 +212,14 @@ def _runs(
             ) from None
         if not name:
             raise UserError(f"{path}, line {first}: an item without lists needs a name.")
-        name = "_".join([name, *(_part(key, parameters[key]) for key in given if key in _OF_THE_EXPERIMENT - {*named})])
+        name = "_".join([name, *(_part(key, parameters[key]) for key in given if key in unnamed)])
         if not NAME.fullmatch(name):
             raise UserError(
                 f"{path}, line {item['name'][0] if template else first}: the run's name {name!r} is not accepted: give letters, "
                 "digits and . _ + -, a letter or digit first."
             )
         experiment = _check(path, lines, notebook, profile, parameters)
-        runs.append((first, Run(notebook, name, parameters, experiment, root, replaced, tuple(declared))))
+        runs.append((first, Run(notebook, name, parameters, experiment, asked.root, replaced, tuple(declared))))
     return runs
 
 
@@ -229,9 +231,6 @@ def _name(template: str | None, varied: list[str], parameters: dict[str, Any]) -
 
 def _part(key: str, value: Any) -> str:
     return f"{key}-{word(value)}"
-
-
-_OF_THE_EXPERIMENT = frozenset(Experiment.model_fields)
 
 
 def _places(template: Any) -> list[str]:
@@ -258,9 +257,13 @@ def _check(path: Path, lines: dict[str, int], name: str, profile: str, parameter
 
 
 def _check_stored(path: Path, line: int, run: Run) -> None:
-    if not (run.folder / "run.json").exists():
-        return
-    if difference := run.experiment.difference(record.experiment_of(run.folder)):
+    try:
+        stored = record.experiment_of(run.folder)
+    except UserError:
+        if run.done:
+            raise
+        return  # none yet, or another process is just replacing it
+    if difference := run.experiment.difference(stored):
         raise UserError(
             f"{path}, line {line}: {run.folder} holds another run ({difference}): "
             "delete that folder or name this run otherwise."

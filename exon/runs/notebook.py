@@ -81,6 +81,8 @@ def run(
             for own in ("checkpoint.pt", "executed.ipynb"):
                 (work / own).unlink(missing_ok=True)
         finally:
+            if trained:  # else a later run would take this checkpoint for its own training
+                (work / "checkpoint.pt").unlink(missing_ok=True)
             record.discard_unpublished(out)
             with suppress(OSError):  # it holds what the next run goes on from
                 work.rmdir()

@@ -51,8 +51,8 @@ def compare(choice: dict[str, str]) -> "Comparison":
     from exon.evaluation import replication
 
     asked = sweep.asked(choice)
-    comparison = replication.compare(choice["grid"], *asked)
-    comparison.write(asked[-1])
+    comparison = replication.compare(choice["grid"], asked)
+    comparison.write(from_root(asked.root))
     return comparison
 
 

@@ -93,12 +93,12 @@ def choice(name: str, profile: str | None, seeds: str, settings: Sequence[str], 
     if "profile" in given:
         raise UserError(f"--set profile={given['profile']} is not accepted: give --profile {given['profile']}.")
     place = root.as_posix() if root.is_absolute() else f"./{root.as_posix()}"  # else YAML makes a number of 2024
-    words = {"grid": name, "profile": profile, "seeds": seeds, "settings": urlencode(given), "root": place}
-    return {key: word for key, word in words.items() if word}
+    words = {"profile": profile, "seeds": seeds, "settings": urlencode(given), "root": place}
+    return {"grid": name} | {key: word for key, word in words.items() if word}
 
 
-def asked(config: Mapping[str, Any]) -> tuple[str | None, list[int], dict[str, Any], Path]:
-    """The profile, seeds, settings and root that `choice`, or Snakemake's --config, names.
+def asked(config: Mapping[str, Any]) -> grid.Asked:
+    """What `choice`, or Snakemake's --config, names.
 
     Raises:
         UserError: the seeds are no list of whole numbers, or a setting has no value.
@@ -109,17 +109,19 @@ def asked(config: Mapping[str, Any]) -> tuple[str | None, list[int], dict[str, A
         raise UserError(f"seeds = {seeds} is not accepted: give different whole numbers, as 11,12,13.")
     given = parse_qsl(str(config.get("settings", "")), keep_blank_values=True)
     settings = dict(notebook.parse_setting(f"{key}={text}") for key, text in given)
-    return config.get("profile"), list(map(int, words)), settings, root
+    return grid.Asked(config.get("profile"), list(map(int, words)), settings, root)
 
 
 def chosen(config: Mapping[str, Any]) -> tuple[Path, list[grid.Run]]:
     """The root and the runs that `choice`, or Snakemake's --config, names.
 
     Raises:
-        UserError: what `asked` and `grid.load` raise.
+        UserError: no grid is named, or what `asked` and `grid.load` raise.
     """
-    words = asked(config)
-    return words[-1], grid.select(config.get("grid", "beta"), *words)
+    words, name = asked(config), config.get("grid", "")
+    if not name.strip():
+        raise UserError(f"grid = {name!r} is not accepted: give the name of a grid, as beta.")
+    return words.root, grid.select(name, words)
 
 
 def run(config: Mapping[str, str], jobs: int, executor: str, book: bool) -> int:
@@ -134,7 +136,7 @@ def run(config: Mapping[str, str], jobs: int, executor: str, book: bool) -> int:
         executor: "local", or "slurm" for the cluster that profiles/slurm describes.
 
     Raises:
-        UserError: Snakemake is not installed, the executor is not known, or this grid is being run already.
+        UserError: Snakemake is not installed, the executor is not known, or another sweep at this profile runs below this root.
     """
     if executor not in ("local", "slurm"):
         raise UserError(f"executor = {executor!r} is not known: give local or slurm.")

@@ -125,7 +125,7 @@ def compare(stored: Path, here: Path) -> Verdict:
     if data[0]["sha256"] != data[1]["sha256"]:
         sources = " and here ".join(f"from {each['source']}" for each in data)
         return Verdict(f"No verdict: the two runs did not see the same data (stored {sources}).", passed=True)
-    experiment, other = record.experiment_of(stored), record.experiment_of(here)
+    experiment, other = (Experiment(**content["experiment"]) for content in (old, new))
     if difference := experiment.difference(other.model_copy(update={"device": experiment.device})):
         raise UserError(f"{here} holds another experiment than {stored} ({difference}): give one of the same settings.")
     if len(judged.judges_of([old, new])) > 1:
@@ -245,7 +245,8 @@ def seeds_of(run: Path) -> tuple[Seeds, dict[str, Seeds]]:
     settings: dict[Experiment, Seeds] = {}
     judge = judged.judge_of(record.read(run))
     for folder in (*_beside(run), run):
-        experiment, content = record.experiment_of(folder), record.read(folder)
+        content = record.read(folder)
+        experiment = Experiment(**content["experiment"])
         alike = content if judged.judge_of(content) == judge else judged.without(content)
         settings.setdefault(_setting(experiment), {})[experiment.seed] = alike["metrics"]
     own = _setting(record.experiment_of(run))

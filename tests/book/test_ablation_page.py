@@ -1,17 +1,13 @@
 """The tables, figures and roles of the ablation's page."""
 
-import sys
-
 import pytest
 from bs4 import BeautifulSoup
+from exon_book import ablation
+from exon_book.tables.ablation import OUTCOMES
 from scipy import stats
 
 from exon.errors import UserError
 from exon.evaluation.tables import CELLS
-
-sys.path.insert(0, "book/_ext")
-from exon_book import ablation
-from exon_book.tables.ablation import OUTCOMES
 
 
 def rows_of(html):

@@ -9,14 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 from bs4 import BeautifulSoup
-
-from exon.evaluation import reference
-
-sys.path.insert(0, "book/_ext")
 from exon_book import explorer
 from exon_book import site as site_as_a_whole
 from exon_book.tables import records
 from exon_book.tables.ablation import OUTCOMES
+
+from exon.evaluation import reference
 
 RUN = Path("results/quick/mnist/beta-1_seed-1")
 

@@ -1,19 +1,17 @@
 import json
-import sys
 from dataclasses import asdict, replace
 
 import pytest
 import replicated
 from bs4 import BeautifulSoup
+from exon_book.replication import PARTS
 from replicated import GRID, SEEDS
 
 from exon.evaluation import replication
 from exon.evaluation.claims import CLAIMS
 from exon.evaluation.comparison import sentences
 from exon.evaluation.primary import TERMS
-
-sys.path.insert(0, "book/_ext")
-from exon_book.replication import PARTS
+from exon.runs import grid
 
 EXAMPLE, OWN = "results/replication/ablation.json", "results/own/replication/ablation.json"
 METRICS = ("test_error_pct", "recon", "kl", "kl_latent")
@@ -31,7 +29,7 @@ def found(tmp_path_factory):
     replicated.write(root, changed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(replication, "CLAIMS", {name: CLAIMS[name] for name in ("ce-lowers-error", "kl-raises-recon")})
-        return replication.compare(GRID, None, list(SEEDS), {}, root)
+        return replication.compare(GRID, grid.Asked(seeds=list(SEEDS), root=root))
 
 
 def text(comparison):

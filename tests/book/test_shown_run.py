@@ -1,12 +1,9 @@
 """The rule for the run that stands for its seeds."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, "book/_ext")
 from exon_book.lookup import by_beta
 
 from exon.errors import UserError

@@ -126,7 +126,7 @@ def test_the_example_of_the_page_is_true(tmp_path, monkeypatch):
     page = Path("book/sweeps.md").read_text()
     example = page.partition("and a new factor")[2]
     (tmp_path / "my_ablation.yaml").write_text(re.search(r"```yaml\n(.*?)```", example, re.DOTALL)[1])
-    runs = grid.load(tmp_path / "my_ablation.yaml", root=tmp_path / "results" / "own")
+    runs = grid.load(tmp_path / "my_ablation.yaml", grid.Asked(root=tmp_path / "results" / "own"))
     assert f"The {len(runs)} runs" in example
     for run in runs:
         e = run.experiment

@@ -22,3 +22,12 @@ def test_the_authors_have_no_curve_for_other_settings(other):
 def test_an_unknown_reference_table_is_named():
     with pytest.raises(UserError, match=r"nothing\.csv does not exist: give one of cifar10_runs"):
         reference.table("nothing")
+
+
+def test_the_papers_numbers_on_cifar10_are_those_of_its_five_runs():
+    """The mean, and the deviation that divides by their number."""
+    runs = reference.table("cifar10_runs").groupby(["beta", "metric"])["value"]
+    stated = reference.paper("cifar10").set_index(["beta", "metric"])
+    assert stated["value"].tolist() == pytest.approx(runs.mean()[stated.index].tolist())
+    assert stated["sd"].tolist() == pytest.approx(runs.std(ddof=0)[stated.index].tolist(), abs=6e-4)
+    assert stated["n"].tolist() == runs.count()[stated.index].tolist()

@@ -11,12 +11,6 @@ from exon import prior
 from exon.figures import compare, plots
 
 
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
-
-
 def test_a_sheet_lies_as_the_points_do(device):
     images = -torch.ones(9, 1, 4, 4, device=device)
     images[2] = 1.0  # first row from the top, last column

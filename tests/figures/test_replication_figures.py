@@ -1,15 +1,7 @@
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import pytest
 
 from exon.figures import replication
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def test_every_run_and_the_means_of_the_series_are_drawn():

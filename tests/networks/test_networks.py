@@ -100,7 +100,9 @@ def test_every_layer_starts_as_keras_starts_it():
 
 
 def test_a_head_starts_as_a_layer_of_its_own():
+    """Keras: U(-a, a), a = sqrt(6 / (fan_in + fan_out)), fan_out = d for each head, zero biases."""
     encoder = networks.mnist_encoder(3, 5)
     networks.initialise(encoder, torch.Generator().manual_seed(0))
     bound = (6 / (128 + 5)) ** 0.5
     assert 0.98 * bound < encoder[-1].linear.weight.abs().max() <= bound
+    assert encoder[-1].linear.bias.eq(0).all()

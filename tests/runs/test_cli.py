@@ -118,6 +118,26 @@ def test_values_are_json_or_words(text, value):
     assert notebook.parse_setting(text) == ("a", value)
 
 
+@pytest.mark.parametrize("name", ["", " "])
+def test_an_empty_name_of_a_grid_starts_nothing(exon, name):
+    for words in (("sweep", name), ("replicate", name, "--seeds", "11")):
+        assert exon(*words) == (2, "", f"exon: grid = {name!r} is not accepted: give the name of a grid, as beta.\n")
+
+
+def test_paths_are_below_the_root_wherever_the_command_is_given(exon, monkeypatch):
+    monkeypatch.chdir("notebooks")
+    code, printed, _ = exon("sweep", "notebooks/grids/quick.yaml", "--out", "results", "--dry-run")
+    assert code == 0
+    assert "0 of 5 runs left." in printed
+
+
+def test_only_a_run_is_drawn_again(exon, tmp_path):
+    run = tmp_path / "typo" / "run"
+    said = f"exon: {run} does not exist: give the folder of a stored run that keeps its weights.\n"
+    assert exon("redraw", run) == (2, "", said)
+    assert not run.parent.exists()
+
+
 @pytest.mark.parametrize("text", ["", "=1", "beta"])
 def test_a_setting_needs_a_name_and_a_value(text):
     with pytest.raises(UserError):

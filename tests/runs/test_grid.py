@@ -13,14 +13,14 @@ HEAD = "notebook: mnist\nprofile: smoke\nruns:\n"
 def load(folder, text, profile=None):
     path = folder / "grid.yaml"
     path.write_text(text)
-    return grid.load(path, profile)
+    return grid.load(path, grid.Asked(profile))
 
 
 def grid_of(folder, item, **asked):
     """The runs of a grid with one item, at profile smoke, as the command line asks for them."""
     path = folder / "grid.yaml"
     path.write_text(HEAD + item)
-    return grid.load(path, **asked)
+    return grid.load(path, grid.Asked(**asked))
 
 
 def test_lists_are_crossed_and_single_values_shared(tmp_path):
@@ -82,7 +82,7 @@ def test_a_scale_that_the_grid_varies_or_names_stays(tmp_path, item):
 
 
 def test_the_ablation_at_the_authors_scale_has_their_epochs():
-    assert {run.experiment.epochs for run in grid.load("ablation", "paper")} == {100}
+    assert {run.experiment.epochs for run in grid.load("ablation", grid.Asked("paper"))} == {100}
     assert {run.experiment.epochs for run in grid.load("ablation")} == {10}
 
 
@@ -157,7 +157,7 @@ def test_the_arguments_give_the_same_experiment(beta, seed):
 @pytest.mark.parametrize("path", sorted(Path("notebooks/grids").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_grid_is_valid_at_every_profile(path):
     for profile in (None, "smoke", "quick", "paper"):
-        runs = grid.load(path, profile)
+        runs = grid.load(path, grid.Asked(profile))
         assert len({run.folder for run in runs}) == len(runs)
 
 
@@ -187,13 +187,14 @@ def test_a_pattern_of_the_file_chooses_runs_with_other_seeds_and_settings_too():
         "beta/beta-1_seed-2": ["beta-1_seed-11"],
         "beta/beta-1_seed-1": ["beta-1_seed-11"],
         "beta/beta-5_seed-2": None,
-        "beta/beta-*_seed-11": [run.name for run in grid.load("beta", None, [11])],
+        "beta/beta-*_seed-11": [run.name for run in grid.load("beta", grid.Asked(seeds=[11]))],
         "ablation_paths/kl_weight-0.1": ["kl_weight-0.1_seed-11"],
     }.items():
         if names is None:
             with pytest.raises(UserError, match="names no run"):
-                grid.select(pattern, None, [11])
+                grid.select(pattern, grid.Asked(seeds=[11]))
         else:
-            assert [run.name for run in grid.select(pattern, None, [11])] == names
-    (run,) = grid.select("ablation/v3_ce-true_kl-true_*", None, [], {"use_cross_entropy": False, "labels": 50})[:1]
+            assert [run.name for run in grid.select(pattern, grid.Asked(seeds=[11]))] == names
+    settings = {"use_cross_entropy": False, "labels": 50}
+    (run,) = grid.select("ablation/v3_ce-true_kl-true_*", grid.Asked(settings=settings))[:1]
     assert run.name == "v3_ce-false_kl-true_seed-1_labels-50"

@@ -14,7 +14,9 @@ from exon.runs import grid, record, sweep
 
 
 def test_the_plan_measures_minutes_on_stored_runs():
-    (row,) = sweep.plan([run for run in grid.load("beta", "paper") if run.name == "beta-5_seed-1"]).to_dict("records")
+    (row,) = sweep.plan([run for run in grid.load("beta", grid.Asked("paper")) if run.name == "beta-5_seed-1"]).to_dict(
+        "records"
+    )
     assert row["state"] == "to do"
     assert 30 < row["minutes"] < 3000
     assert "AMD EPYC" in row["measured_on"]
@@ -43,7 +45,7 @@ def test_a_run_that_another_process_replaces_while_the_plan_is_made_is_left_out(
 
 def test_no_minutes_are_quoted_for_a_device_that_was_never_measured(monkeypatch):
     monkeypatch.setattr(devices, "choose", lambda _: torch.device("mps"))
-    table = sweep.plan([run for run in grid.load("beta", "paper") if run.name == "beta-5_seed-1"])
+    table = sweep.plan([run for run in grid.load("beta", grid.Asked("paper")) if run.name == "beta-5_seed-1"])
     assert table["minutes"].isna().all()
     assert (
         sweep.summary(table, 1)

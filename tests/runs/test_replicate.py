@@ -97,7 +97,7 @@ def test_compared_runs_are_reported_and_kept(exon, root, monkeypatch):
     code, printed, err = exon("replicate", GRID, "--seeds", NEW, "--out", root, "--compare-only")
     assert (code, err) == (0, "")
     kept = comparison.read(root / "ablation.json")
-    assert kept == replication.compare(GRID, None, list(SEEDS), {}, root)
+    assert kept == replication.compare(GRID, grid.Asked(seeds=list(SEEDS), root=root))
     assert printed.endswith("\n".join(comparison.sentences(kept)) + "\n")
     for title in ("Outcomes", "Effects", "Claims"):
         assert re.search(f"^{title} *$", printed, re.MULTILINE)
@@ -116,7 +116,9 @@ def test_what_a_comparison_wrote_is_replaced_by_the_next(exon, root):
     first = (root / "ablation.json").read_bytes()
     exon(*arguments)
     assert (root / "ablation.json").read_bytes() == first
-    (run,) = [run for run in grid.select(GRID, None, [31], {}, root) if run.name.startswith("v2_ce-true_kl-true")]
+    (run,) = [
+        run for run in grid.select(GRID, grid.Asked(seeds=[31], root=root)) if run.name.startswith("v2_ce-true_kl-true")
+    ]
     content = json.loads((run.folder / "run.json").read_text())
     content["metrics"]["recon"] += 1000.0
     (run.folder / "run.json").write_text(json.dumps(content))

@@ -163,13 +163,16 @@ def load(dataset: str) -> nn.Module:
     """
     path = folder(dataset)
     try:
-        content = json.loads((path / "judge.json").read_text())
-        weights = identity(dataset)
+        content = json.loads((path / "judge.json").read_text(encoding="utf-8"))
+        written = (path / "model.safetensors").read_bytes()
+        weights = hashlib.sha256(written).hexdigest()
         if content.get("weights_sha256", weights) != weights:
             raise UserError(f"{path} holds other weights than its record names: run `python -m exon judge {dataset}`.")
         judge = NETWORKS[dataset, content.get("network", "classifier")](10, content["width"])
-        judge.load_state_dict(safetensors.torch.load_file(path / "model.safetensors"))
-    except (OSError, SafetensorError, RuntimeError, KeyError, json.JSONDecodeError) as error:
+        judge.load_state_dict(safetensors.torch.load(written))
+    except UserError:
+        raise
+    except (OSError, SafetensorError, RuntimeError, KeyError, ValueError, AttributeError, TypeError) as error:
         raise UserError(f"{path} holds no judge that can be read: run `python -m exon judge {dataset}`.") from error
     return judge.to(memory_format=torch.channels_last).eval()
 

@@ -3,19 +3,16 @@
 import json
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
+from exon_book.explorer import cifar10, mnist
+from exon_book.explorer.packing import write_script
 
 from exon import model
 from exon.runs import checkpoint, grid
-
-sys.path.insert(0, "book/_ext")
-from exon_book.explorer import cifar10, mnist
-from exon_book.explorer.packing import write_script
 
 VALIDATION = {(0.1, 1): 4.0, (0.1, 2): 3.5, (0.1, 3): 3.0, (1.0, 1): 3.0, (5.0, 1): 3.0, (5.0, 3): 4.0}
 """beta, seed -> validation error of the runs with weights: at beta 0.1 seed 2 has the median, at beta 5 seed 1 is the lowest."""

@@ -8,11 +8,6 @@ from exon.evaluation.judge import Verdicts, soften, stages
 from exon.model import EXoN
 
 
-@pytest.fixture(scope="module")
-def cifar10():
-    return data.load("cifar10", "sample")
-
-
 @pytest.mark.parametrize("sigma", [0.5, 1.3, 3.0])
 def test_the_blur_has_the_squared_error_asked_for(cifar10, sigma, device):
     x = data.to_float(cifar10.test_images[:50])

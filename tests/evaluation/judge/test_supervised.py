@@ -16,11 +16,6 @@ SMALL = Settings(epochs=3, width=0.05, batch=40)
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(scope="module")
-def cifar10():
-    return data.load("cifar10", "sample")
-
-
 def few(cifar10, n=160):
     return cifar10.train_images[:n], cifar10.train_labels[:n]
 

@@ -63,7 +63,7 @@ class Ledger(GridDirective):
 
     def runs_of_the_papers_length(self) -> list[Path]:
         """The finished runs of the same grids at the authors' scale."""
-        folders = [Path(self.env.srcdir) / run.folder for run in grid.select(self.grids, PAPER)]
+        folders = [Path(self.env.srcdir) / run.folder for run in grid.select(self.grids, grid.Asked(PAPER))]
         for folder in folders:
             self.env.note_dependency(str(folder / "run.json"))
         return [folder for folder in folders if (folder / "run.json").is_file()]

@@ -8,7 +8,6 @@ from docutils.statemachine import StringList
 
 from exon.evaluation import reference
 from exon.runs import record
-from exon.runs.processor import words
 from exon_book.lookup import anchor, linked
 from exon_book.reading import GridDirective, RecordDirective
 from exon_book.tables import number, table, with_spread
@@ -53,12 +52,12 @@ class Speed(GridDirective):
     def made_of(self, runs: list[Path]) -> list[nodes.Node]:
         contents = [record.read(run) for run in runs]
         seconds = pd.Series([c["metrics"]["seconds"] / c["experiment"]["epochs"] for c in contents])
-        origin = record.training_provenance(contents[0])
-        hardware = f"{words(origin['processor'])}, {origin['threads']} thread a run, two runs at a time"
+        trained = [record.training_provenance(content) for content in contents]
+        where = {f"{record.hardware(p)}, {p['threads']} thread{'s' * (p['threads'] > 1)} a run" for p in trained}
         here = [
             "this companion",
             f"{number(seconds.median(), '.0f')} ({seconds.min():.0f} to {seconds.max():.0f})",
-            hardware,
+            "; ".join(sorted(where)),
         ]
         theirs = reference.table("speed").set_index("dataset").loc[contents[0]["experiment"]["dataset"]]
         rows = [here, ["the authors", number(theirs["seconds_per_epoch"], ".0f"), theirs["hardware"]]]
