@@ -165,6 +165,10 @@ class Experiment(BaseModel):
 
     @model_validator(mode="after")
     def _check_combinations(self) -> Self:
+        if self.labels % self.num_classes:
+            raise ValueError(
+                f"labels = {self.labels} is not accepted: give a multiple of {self.num_classes}, the number of classes"
+            )
         if self.labelled_batch_size >= self.batch_size:
             raise ValueError(
                 f"labelled_batch_size = {self.labelled_batch_size} must be below batch_size = {self.batch_size}"
@@ -247,6 +251,7 @@ def _sentence(error: ValidationError) -> str:
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if message.startswith(("greater", "less")):
         message = f"a number {message}"
+    message = message.replace("a valid boolean", "true or false")
     if not name:
         return f"{message}."
     return f"{name} = {problem['input']!r} is not accepted: give {message}."

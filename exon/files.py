@@ -125,3 +125,15 @@ def from_root(path: str | Path) -> Path:
     here = Path.cwd()
     root = next((folder for folder in (here, *here.parents) if (folder / "notebooks").is_dir()), here)
     return Path(path) if root == here else root / path
+
+
+def below_the_root(folder: Path) -> None:
+    """Raise UserError where a folder for runs is the repository's root, which an empty word on the command line names too."""
+    if from_root(folder).resolve() == from_root("").resolve():
+        raise UserError(f"out = {folder.as_posix()!r} is the repository's root: give a folder of its own, as {OWN}.")
+
+
+def check_records(results: Path) -> None:
+    """Raise UserError unless the folder holds the record of a run."""
+    if not any(results.glob("*/*/*/run.json")):
+        raise UserError(f"{results} holds no PROFILE/NOTEBOOK/RUN/run.json: give a folder that does, as results.")

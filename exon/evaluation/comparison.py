@@ -92,6 +92,12 @@ def sentences(comparison: Comparison) -> list[str]:
     if seen:
         which = ", ".join(f"{count} {name}" for name, count in seen.items())
         said.append(f"{seen.total()} effects on primary outcomes. Where their interval excludes zero: {which}.")
+    predicted = [row["within"] for row in c.effects if row["within"] is not None and row["outcome"] in PRIMARY]
+    if predicted:
+        said.append(
+            f"{sum(predicted)} of {len(predicted)} of these effects lie in the interval predicted for them; "
+            f"at 95 % each, {len(predicted) / 20:.1f} would miss it by chance."
+        )
     pairs = Counter((row["stored"], row["new"]) for row in c.claims)
     for (stored, new), count in pairs.items():
         here, there = (PLURALS.get(verdict, verdict) if count > 1 else verdict for verdict in (stored, new))

@@ -52,7 +52,7 @@ def effects(
         The rows of `contrasts`; columns effect, low, high. NaN for an interval with a single run in one of its cells.
 
     Raises:
-        UserError: a setting varies that is not a factor, or one of the four cells is empty.
+        UserError: a setting varies that is not a factor, a run is given twice, or one of the four cells is empty.
     """
     known = {first, second, *REPLICATES}
     mixed = [
@@ -63,6 +63,10 @@ def effects(
     if mixed:
         levels = ", ".join(table[mixed[0]].map(str).drop_duplicates())
         raise UserError(f"{mixed[0]} varies in the table ({levels}): choose the runs of one level.")
+    told_apart = [first, second, *(name for name in REPLICATES if name in table)]
+    if len(told_apart) > 2 and (twice := table[table.duplicated(told_apart)]).size:
+        settings = ", ".join(f"{name} = {twice.iloc[0][name]}" for name in told_apart)
+        raise UserError(f"The table has two runs with {settings}: give each run once.")
     cells = table.dropna(subset=[outcome]).groupby([first, second])[outcome].agg(["mean", "var", "count"])
     if len(cells) < 4:
         raise UserError(

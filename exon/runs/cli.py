@@ -58,7 +58,7 @@ def run(
     from exon.runs import arithmetic as arithmetics
     from exon.runs import notebook
 
-    parameters = {"profile": profile, **dict(map(notebook.parse_setting, settings or []))}
+    parameters = {"profile": profile, **notebook.parse_settings(settings or [])}
     experiment = notebook.check(notebook.find(name), parameters)
     arithmetics.variables(arithmetic or arithmetics.default(profile))
 
@@ -74,6 +74,9 @@ def run(
             print(f"exon: {error} Going on with the sample inside the package.", file=sys.stderr)
             parameters["source"] = "sample"
     folder = out or files.OWN / str(parameters["profile"]) / name / _run_name(settings or [])
+    files.below_the_root(folder)
+    if (files.from_root(folder) / "run.json").exists() and not force:
+        raise UserError(f"{folder} holds a finished run: give another folder, or --force to run it again.")
     print(notebook.run(name, parameters, folder, force, arithmetic=arithmetic))
 
 
@@ -81,7 +84,7 @@ def run(
 def sweep(
     name: Annotated[str, typer.Argument(help="a grid of notebooks/grids, or the path of a .yaml file")],
     profile: Annotated[str | None, typer.Option(help="instead of the grid's own, with its scale")] = None,
-    seeds: Annotated[str, typer.Option(help="instead of the grid's own, as 11,12,13")] = "",
+    seeds: Annotated[str | None, typer.Option(help="instead of the grid's own, as 11,12,13")] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="for all runs instead of the grid's, as labels=50; may be repeated"),
@@ -102,10 +105,12 @@ def _sweep(choice: dict[str, str], jobs: int, executor: str, book: bool, dry_run
     """Say what is left of a grid and, unless it is a dry run, do that; returns the exit code."""
     from exon.runs import sweep as sweeps
 
-    _, runs = sweeps.chosen(choice)
+    sweeps.check_executor(executor)
+    root, runs = sweeps.chosen(choice)
+    files.below_the_root(root)
     table = sweeps.plan(runs)
     if dry_run:
-        print(table.round(1).to_string(index=False, na_rep="unknown"))
+        print(table.drop(columns="measured_on").round(1).to_string(index=False, na_rep="unknown"))
     print(*filter(None, (sweeps.scale(runs), sweeps.summary(table, jobs))), sep="\n")
     if dry_run:
         return 0
@@ -144,6 +149,8 @@ def redraw(run: Annotated[Path, typer.Argument(help="the folder of a stored run 
     name = run.resolve().parent.name
     if not run.is_dir():
         raise UserError(f"{run} does not exist: give the folder of a stored run that keeps its weights.")
+    if not (run / "model.safetensors").exists():
+        raise UserError(f"{run} keeps no weights: give the folder of a run that holds model.safetensors.")
     with files.alone(run, run):
         record.finish(run)
     parameters = notebook.parameters_of(name, record.experiment_of(run)) | record.read(run)["parameters"]
@@ -183,6 +190,7 @@ def summarize(results: Annotated[Path, typer.Option(help="the folder of all reco
     from exon.runs import record
 
     results = files.from_root(results)
+    files.check_records(results)
     table = record.summarize(results)
     path = results / "summary" / "runs.csv"
     with files.atomic_path(path) as temporary:
@@ -224,7 +232,9 @@ def claims(
     from exon.evaluation.claims.claim import FAILS, VERDICTS
     from exon.runs.screen import print_table
 
-    findings = check_all(files.from_root(results))
+    results = files.from_root(results)
+    files.check_records(results)
+    findings = check_all(results)
     if as_json:
         print(json.dumps([finding.as_dict() for finding in findings], indent=1))
     else:

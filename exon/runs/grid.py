@@ -106,12 +106,11 @@ def load(name: str | Path, asked: Asked = AS_DECLARED) -> list[Run]:
     items = top["runs"][1]
     if not isinstance(items, yaml.SequenceNode) or not items.value:
         raise UserError(f"{path}, line {top['runs'][0]}: runs must be a list of at least one item.")
-    own = _value(top["profile"][1])
-    if asked.profile == own:
+    if asked.profile == _value(top["profile"][1]):
         asked = asked._replace(profile=None)
     runs: dict[str, Run] = {}
     for item in items.value:
-        for line, run in _runs(path, _mapping(path, item), _value(top["notebook"][1]), own, asked):
+        for line, run in _runs(path, _mapping(path, item), top, asked):
             if run.name in runs and (
                 not (asked.seeds or asked.settings) or run.experiment != runs[run.name].experiment
             ):
@@ -135,6 +134,8 @@ def select(names: str, asked: Asked = AS_DECLARED) -> list[Run]:
     """
     if names.endswith(".yaml"):
         return load(names, asked)
+    if names.endswith(".yml"):
+        raise UserError(f"grid = {names!r} is not accepted: give its file a name that ends in .yaml.")
     parts = [name.partition("/") for name in names.split()]
     chosen = [
         run
@@ -158,11 +159,18 @@ def find(name: str | Path) -> Path:
     Raises:
         UserError: there is none of that name.
     """
-    path = from_root(name) if Path(name).suffix == ".yaml" else folder() / f"{name}.yaml"
-    if not path.is_file():
-        names = ", ".join(sorted(p.stem for p in folder().glob("*.yaml")))
-        raise UserError(f"grid = {str(name)!r} is not known: give one of {names}, or a path that ends in .yaml.")
-    return path
+    if Path(name).suffix == ".yaml":
+        if not (path := from_root(name)).is_file():
+            raise UserError(f"{path} does not exist: give the path of a grid.")
+        return path
+    names = sorted(path.stem for path in folder().glob("*.yaml"))
+    if not names:
+        raise UserError(f"There are no grids in {Path.cwd()} or above it: give the command in the repository.")
+    if str(name) not in names:
+        raise UserError(
+            f"grid = {str(name)!r} is not known: give one of {', '.join(names)}, or a path that ends in .yaml."
+        )
+    return folder() / f"{name}.yaml"
 
 
 def arguments(run: Run) -> str:
@@ -179,23 +187,22 @@ def word(value: Any) -> str:
 
 
 def _runs(
-    path: Path, item: dict[str, tuple[int, yaml.Node]], notebook: str, profile: str, asked: Asked
+    path: Path, item: dict[str, tuple[int, yaml.Node]], top: dict[str, tuple[int, yaml.Node]], asked: Asked
 ) -> list[tuple[int, Run]]:
     """The crossed runs of one item, each with the line of the file that it comes from."""
+    notebook, profile = _value(top["notebook"][1]), _value(top["profile"][1])
+    heads = {"notebook": top["notebook"][0], "profile": top["profile"][0] if asked.profile is None else 0}
     template = _value(item["name"][1]) if "name" in item else None
     levels = {key: _levels(path, line, key, node) for key, (line, node) in item.items() if key != "name"}
     varied = [key for key, (_, node) in item.items() if isinstance(node, yaml.SequenceNode)]
     named = varied if template is None else _places(template)
     first = next((line for line, _ in item.values()), 1)
     replaced = {}
-    if asked.profile:
+    if asked.profile is not None:
         profile = asked.profile
-        scale = _scale(_check(path, {"profile": 0}, notebook, profile, {}).dataset) - {*varied, *named}
+        scale = _scale(_check(path, heads, notebook, profile, {}).dataset) - {*varied, *named, *asked.settings}
         replaced = {key: levels.pop(key)[0][1] for key in scale & levels.keys()}
-    given = {
-        **{key: [value] for key, value in asked.settings.items()},
-        **({"seed": asked.seeds} if asked.seeds else {}),
-    }
+    given = {key: [value] for key, value in asked.settings.items()} | ({"seed": asked.seeds} if asked.seeds else {})
     unnamed = Experiment.model_fields.keys() - {*named}
     given_up = {key: [value for _, value in levels[key]] for key in given if key in levels}
     levels |= {key: [(0, value) for value in values] for key, values in given.items()}
@@ -212,25 +219,21 @@ def _runs(
             ) from None
         if not name:
             raise UserError(f"{path}, line {first}: an item without lists needs a name.")
-        name = "_".join([name, *(_part(key, parameters[key]) for key in given if key in unnamed)])
+        name = "_".join([name, *(f"{key}-{word(parameters[key])}" for key in given if key in unnamed)])
         if not NAME.fullmatch(name):
             raise UserError(
                 f"{path}, line {item['name'][0] if template else first}: the run's name {name!r} is not accepted: give letters, "
                 "digits and . _ + -, a letter or digit first."
             )
-        experiment = _check(path, lines, notebook, profile, parameters)
+        experiment = _check(path, lines | heads, notebook, profile, parameters)
         runs.append((first, Run(notebook, name, parameters, experiment, asked.root, replaced, tuple(declared))))
     return runs
 
 
 def _name(template: str | None, varied: list[str], parameters: dict[str, Any]) -> str:
     if template is None:
-        return "_".join(_part(key, parameters[key]) for key in varied)
+        return "_".join(f"{key}-{word(parameters[key])}" for key in varied)
     return template.format(**{key: word(value) for key, value in parameters.items()})
-
-
-def _part(key: str, value: Any) -> str:
-    return f"{key}-{word(value)}"
 
 
 def _places(template: Any) -> list[str]:

@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -148,9 +149,10 @@ def find(notebook: str) -> Path:
         UserError: there is none of that name.
     """
     names = sorted(path.stem for path in folder().glob("*.ipynb"))
+    if not names:
+        raise UserError(f"There are no notebooks in {Path.cwd()} or above it: give the command in the repository.")
     if notebook not in names:
-        known = ", ".join(names) or f"none in {folder().resolve()}"
-        raise UserError(f"notebook = {notebook!r} is not known: give one of {known}.")
+        raise UserError(f"notebook = {notebook!r} is not known: give one of {', '.join(names)}.")
     return folder() / f"{notebook}.ipynb"
 
 
@@ -213,6 +215,20 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return name, json.loads(value)
     except json.JSONDecodeError:
         return name, value
+
+
+def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
+    """Parameters on the command line, name -> value, each as `parse_setting` takes it.
+
+    Raises:
+        UserError: one has no name or no value, or is given twice.
+    """
+    settings: dict[str, Any] = {}
+    for name, value in map(parse_setting, texts):
+        if name in settings:
+            raise UserError(f"{name} is set twice (to {settings[name]!r} and {value!r}): give it once.")
+        settings[name] = value
+    return settings
 
 
 def command(notebook: str, experiment: Experiment, out: str) -> str:

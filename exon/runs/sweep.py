@@ -25,12 +25,12 @@ def plan(runs: list[grid.Run]) -> "pd.DataFrame":
     Columns: run; state ("done", "epoch 3 of 20" from its checkpoint, or "to do"); minutes left, on one thread where no
     accelerator is used; measured_on, the hardware that they were measured on; and megabytes. Minutes come from stored and own
     runs with the same data, networks, batches and terms of the objective, on a processor or on the accelerator that is here;
-    megabytes from runs of the same notebook. NaN where there are none.
+    megabytes from runs of the same notebook that keep their weights, or do not, as these. NaN where there are none.
     """
     import pandas as pd
 
     paces: dict[tuple[object, ...], dict[str, list[float]]] = {}
-    sizes: dict[str, list[float]] = {}
+    sizes: dict[tuple[str, bool], list[float]] = {}
     for path in [*from_root("results").glob("*/*/*/run.json"), *from_root(OWN).glob("*/*/*/run.json")]:
         try:
             content = record.read(path.parent)
@@ -44,7 +44,11 @@ def plan(runs: list[grid.Run]) -> "pd.DataFrame":
         pace = content["metrics"]["seconds"] / 60 * threads / experiment.epochs
         key = (*_key(experiment), training["accelerator"])
         paces.setdefault(key, {}).setdefault(record.hardware(training), []).append(pace)
-        sizes.setdefault(path.parent.parent.name, []).append(size)
+        weights = (path.parent / "model.safetensors").exists()
+        sizes.setdefault((path.parent.parent.name, weights), []).append(size)
+    keeps = {
+        name: notebook.parameter_defaults(notebook.find(name))["keep_weights"] for name in {r.notebook for r in runs}
+    }
     rows = []
     for run in runs:
         epochs = run.experiment.epochs
@@ -52,8 +56,9 @@ def plan(runs: list[grid.Run]) -> "pd.DataFrame":
         state = "done" if run.done else f"epoch {finished} of {epochs}" if finished else "to do"
         measured = {} if run.done else paces.get((*_key(run.experiment), _accelerator(run.experiment)), {})
         pace = pd.Series([minutes for found in measured.values() for minutes in found], dtype=float).median()
+        kind = run.notebook, run.parameters.get("keep_weights", keeps[run.notebook])
         minutes = 0.0 if run.done else (epochs - finished) * pace
-        megabytes = 0.0 if run.done else pd.Series(sizes.get(run.notebook), dtype=float).median()
+        megabytes = 0.0 if run.done else pd.Series(sizes.get(kind), dtype=float).median()
         place = {"run": run.folder.as_posix(), "state": state}
         rows.append(place | {"minutes": minutes, "measured_on": "; ".join(sorted(measured)), "megabytes": megabytes})
     return pd.DataFrame(rows)
@@ -81,7 +86,7 @@ def scale(runs: list[grid.Run]) -> str | None:
     return f"The profile {runs[0].experiment.profile} sets the scale, not the grid: {settings}."
 
 
-def choice(name: str, profile: str | None, seeds: str, settings: Sequence[str], root: Path) -> dict[str, str]:
+def choice(name: str, profile: str | None, seeds: str | None, settings: Sequence[str], root: Path) -> dict[str, str]:
     """The command line's words on which grid to run, as Snakemake's --config takes them.
 
     The settings are written as in the query of an address, prior=row&labels=50: one string that YAML leaves alone.
@@ -89,12 +94,12 @@ def choice(name: str, profile: str | None, seeds: str, settings: Sequence[str], 
     Raises:
         UserError: a setting has no value, or is the profile.
     """
-    given = {name: text.partition("=")[2] for text in settings for name, _ in [notebook.parse_setting(text)]}
+    given = dict(zip(notebook.parse_settings(settings), (text.partition("=")[2] for text in settings), strict=True))
     if "profile" in given:
         raise UserError(f"--set profile={given['profile']} is not accepted: give --profile {given['profile']}.")
     place = root.as_posix() if root.is_absolute() else f"./{root.as_posix()}"  # else YAML makes a number of 2024
-    words = {"profile": profile, "seeds": seeds, "settings": urlencode(given), "root": place}
-    return {"grid": name} | {key: word for key, word in words.items() if word}
+    words = {"profile": profile, "seeds": seeds, "settings": urlencode(given) or None, "root": place}
+    return {"grid": name} | {key: word for key, word in words.items() if word is not None}
 
 
 def asked(config: Mapping[str, Any]) -> grid.Asked:
@@ -103,10 +108,10 @@ def asked(config: Mapping[str, Any]) -> grid.Asked:
     Raises:
         UserError: the seeds are no list of whole numbers, or a setting has no value.
     """
-    root, seeds = Path(config.get("root", OWN)), str(config.get("seeds", ""))
-    words = [word.strip() for word in seeds.split(",")] if seeds else []
+    root, seeds = Path(config.get("root", OWN)), config.get("seeds")
+    words = [] if seeds is None else [word.strip() for word in str(seeds).split(",")]
     if not all(word.isdecimal() for word in words) or len(set(words)) < len(words):
-        raise UserError(f"seeds = {seeds} is not accepted: give different whole numbers, as 11,12,13.")
+        raise UserError(f"seeds = {str(seeds)!r} is not accepted: give different whole numbers, as 11,12,13.")
     given = parse_qsl(str(config.get("settings", "")), keep_blank_values=True)
     settings = dict(notebook.parse_setting(f"{key}={text}") for key, text in given)
     return grid.Asked(config.get("profile"), list(map(int, words)), settings, root)
@@ -124,6 +129,12 @@ def chosen(config: Mapping[str, Any]) -> tuple[Path, list[grid.Run]]:
     return words.root, grid.select(name, words)
 
 
+def check_executor(executor: str) -> None:
+    """Raise UserError unless the executor is known."""
+    if executor not in ("local", "slurm"):
+        raise UserError(f"executor = {executor!r} is not known: give local or slurm.")
+
+
 def run(config: Mapping[str, str], jobs: int, executor: str, book: bool) -> int:
     """Run what is left of a grid; returns Snakemake's exit code, not 0 if a run failed.
 
@@ -136,10 +147,8 @@ def run(config: Mapping[str, str], jobs: int, executor: str, book: bool) -> int:
         executor: "local", or "slurm" for the cluster that profiles/slurm describes.
 
     Raises:
-        UserError: Snakemake is not installed, the executor is not known, or another sweep at this profile runs below this root.
+        UserError: Snakemake is not installed, or another sweep at this profile runs below this root.
     """
-    if executor not in ("local", "slurm"):
-        raise UserError(f"executor = {executor!r} is not known: give local or slurm.")
     if importlib.util.find_spec("snakemake") is None:
         raise UserError('A sweep needs Snakemake: install it with `pip install -e ".[sweep]"`.')
     where = ["--cores", str(jobs * threads())]

@@ -233,6 +233,15 @@ def rows_of(html):
     return [[cell.text.strip() for cell in row.select("td")] for row in rows]
 
 
+def test_a_grid_is_shown_with_its_purpose_and_its_stored_runs(small_book):
+    html, warnings = small_book("```{grids}\n```", grids={"layouts": lambda e: None if e.order else {"kl": 1.0}})
+    assert warnings == ""
+    rows = {name: (purpose, stored) for name, purpose, stored in rows_of(html)}
+    assert rows.keys() == {path.stem for path in Path("notebooks/grids").glob("*.yaml")}
+    assert rows["quick"][1] == "1 of 5, quick"
+    assert rows["layouts"] == ("Do the codes follow whatever centers are assigned?", "2 of 6, cpu")
+
+
 def test_small_settings_are_compared_by_their_validation_error(small_book):
     html, warnings = small_book(
         "```{trials} cifar10_setting/short_*\n```",

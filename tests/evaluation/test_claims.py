@@ -246,12 +246,10 @@ def test_the_command_prints_every_claim_and_ends_with_1_only_if_one_fails(tmp_pa
     assert "distance: 4 → 4, 8 → 8, 12 → 12, 16 → 16" in shown.stdout
 
 
-def test_a_folder_that_is_not_there_is_named():
+def test_a_folder_without_records_is_named():
     shown = exon("claims", "--results", "nowhere")
-    assert (shown.returncode, shown.stderr) == (
-        2,
-        "exon: nowhere is no folder: give one that holds PROFILE/NOTEBOOK/RUN/run.json.\n",
-    )
+    said = "exon: nowhere holds no PROFILE/NOTEBOOK/RUN/run.json: give a folder that does, as results.\n"
+    assert (shown.returncode, shown.stderr) == (2, said)
 
 
 def test_means_are_over_seeds_in_order_of_the_setting():

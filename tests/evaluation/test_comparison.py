@@ -77,6 +77,16 @@ def test_an_unfinished_replication_says_what_is_there(tmp_path, monkeypatch):
     assert {row["new_numbers"].partition(":")[0] for row in found.claims} == {"11 of 12 runs are missing"}
 
 
+def test_effects_that_were_not_predicted_are_counted(tmp_path, no_claims):
+    replicated.write(tmp_path, only("center_error_pct"))
+    found = compare(tmp_path)
+    effects = [row for row in found.effects if row["outcome"] == "center_error_pct"]
+    assert [row["within"] for row in effects] == [True] * 5
+    effects[0]["within"] = False
+    said = "4 of 5 of these effects lie in the interval predicted for them; at 95 % each, 0.2 would miss it by chance."
+    assert said in comparisons.sentences(found)
+
+
 def test_a_comparison_is_read_as_it_was_written(tmp_path, no_claims):
     replicated.write(tmp_path / "runs", only("recon", "kl", "center_error_pct"))
     comparison = compare(tmp_path / "runs")

@@ -121,6 +121,16 @@ def test_settings_that_are_mixed_up_are_named(setting, levels):
             effects(mixed.assign(width=[1.0] * 11 + [2.0]), "ce", "kl", "y")
 
 
+def test_a_run_that_is_given_twice_is_refused():
+    table = design(UNEQUAL)
+    table["seed"] = table.groupby(["ce", "kl"]).cumcount()
+    effects(table, "ce", "kl", "y")
+    with pytest.raises(
+        UserError, match=r"^The table has two runs with ce = True, kl = True, seed = \d: give each run once.$"
+    ):
+        effects(pd.concat([table, table.tail(1)]), "ce", "kl", "y")
+
+
 def test_the_example_of_the_page_is_true(tmp_path, monkeypatch):
     """Its grid has as many runs as it says, and its code finds the effects that are put into their records."""
     page = Path("book/sweeps.md").read_text()

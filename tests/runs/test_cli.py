@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -32,9 +33,9 @@ def no_data(monkeypatch, tmp_path):
         (("run", "mnist", "--arithmetic", "foo"), "exon: arithmetic = 'foo' is not known: give portable or native."),
         (("run", "mnist", "--set", "beta"), "exon: --set beta is not accepted: write NAME=VALUE"),
         (("run", "mnist", "--set", "beta=-1"), "exon: beta = -1 is not accepted: give a number greater than 0."),
-        (("run", "mnist", "--set", "use_kl=False"), "exon: use_kl = 'False' is not accepted: give a valid boolean."),
+        (("run", "mnist", "--set", "use_kl=False"), "exon: use_kl = 'False' is not accepted: give true or false."),
         (("verify", "nowhere"), "exon: nowhere holds no run.json"),
-        (("sweep", "ablation", "--seeds", "1,x"), "exon: seeds = 1,x is not accepted: give different whole numbers"),
+        (("sweep", "ablation", "--seeds", "1,x"), "exon: seeds = '1,x' is not accepted: give different whole numbers"),
         (("sweep", "ablation", "--set", "labels=0"), "exon: labels = 0 is not accepted: give a number greater than 0."),
         (("sweep", "ablation", "--set", "gamma=1"), "exon: 'gamma' is not a parameter of"),
         (("sweep", "ablation", "--profile", "fast"), "exon: profile = 'fast' is not accepted"),
@@ -105,9 +106,15 @@ def test_data_reports_what_it_has(exon, monkeypatch, tmp_path):
 
 
 def test_summarize_writes_the_table(exon, tmp_path):
+    said = f"exon: {tmp_path} holds no PROFILE/NOTEBOOK/RUN/run.json: give a folder that does, as results.\n"
+    assert exon("summarize", "--results", tmp_path) == (2, "", said)
+    assert not list(tmp_path.iterdir())
+    run = tmp_path / "quick" / "mnist" / "beta-1_seed-1"
+    run.mkdir(parents=True)
+    shutil.copy("results/quick/mnist/beta-1_seed-1/run.json", run)
     code, out, _ = exon("summarize", "--results", tmp_path)
     assert code == 0
-    assert "0 runs" in out
+    assert "1 runs" in out
     assert (tmp_path / "summary" / "runs.csv").read_text().startswith("profile,experiment,run,dataset")
 
 
@@ -129,6 +136,65 @@ def test_paths_are_below_the_root_wherever_the_command_is_given(exon, monkeypatc
     code, printed, _ = exon("sweep", "notebooks/grids/quick.yaml", "--out", "results", "--dry-run")
     assert code == 0
     assert "0 of 5 runs left." in printed
+
+
+def test_the_root_is_no_folder_for_runs(exon):
+    said = "exon: out = '.' is the repository's root: give a folder of its own, as results/own.\n"
+    assert exon("run", "mnist", "--profile", "smoke", "--out", "") == (2, "", said)
+    assert exon("sweep", "quick", "--out", "", "--dry-run") == (2, "", said)
+
+
+def test_a_finished_run_is_replaced_only_where_that_is_asked_for(exon, monkeypatch):
+    run, asked = "results/quick/mnist/beta-1_seed-1", []
+    monkeypatch.setattr(notebook, "run", lambda *arguments, **_: asked.append(arguments))
+    said = f"exon: {run} holds a finished run: give another folder, or --force to run it again.\n"
+    assert exon("run", "mnist", "--out", run) == (2, "", said)
+    assert not asked
+    assert exon("run", "mnist", "--out", run, "--force")[0] == 0
+    assert len(asked) == 1
+
+
+PROFILES = "'smoke', 'quick', 'cpu', 'day' or 'paper'"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "mnist", "--set", "beta=1", "--set", "beta=2"], "beta is set twice (to 1 and 2): give it once."),
+        (
+            ["sweep", "beta", "--set", "labels=50", "--set", "labels=50"],
+            "labels is set twice (to 50 and 50): give it once.",
+        ),
+        (["sweep", "beta", "--executor", "pbs", "--dry-run"], "executor = 'pbs' is not known: give local or slurm."),
+        (
+            ["sweep", "beta", "--seeds", "", "--dry-run"],
+            "seeds = '' is not accepted: give different whole numbers, as 11,12,13.",
+        ),
+        (
+            ["sweep", "beta", "--profile", "", "--dry-run"],
+            f"profile = '' is not accepted: give {PROFILES}.",
+        ),
+        (["sweep", "my.yaml"], "my.yaml does not exist: give the path of a grid."),
+        (["sweep", "/tmp/my.yml"], "grid = '/tmp/my.yml' is not accepted: give its file a name that ends in .yaml."),
+        (
+            ["sweep", "ablation", "--set", "labels=7", "--dry-run"],
+            "labels = 7 is not accepted: give a multiple of 10, the number of classes.",
+        ),
+        (
+            ["redraw", "results/cpu/cifar10/beta-0.1_seed-1"],
+            "results/cpu/cifar10/beta-0.1_seed-1 keeps no weights: give the folder of a run that holds model.safetensors.",
+        ),
+    ],
+)
+def test_a_word_that_cannot_be_meant_is_named(exon, words, said):
+    assert exon(*words) == (2, "", f"exon: {said}\n")
+
+
+def test_outside_a_repository_that_is_said(exon, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    said = f"in {tmp_path} or above it: give the command in the repository.\n"
+    assert exon("run", "mnist") == (2, "", f"exon: There are no notebooks {said}")
+    assert exon("sweep", "beta") == (2, "", f"exon: There are no grids {said}")
 
 
 def test_only_a_run_is_drawn_again(exon, tmp_path):
@@ -184,6 +250,7 @@ def test_verify_and_redraw_keep_the_notebooks_other_parameters(exon, monkeypatch
     run = tmp_path / "cifar10" / "x"
     run.mkdir(parents=True)
     (run / "run.json").write_text(json.dumps(content))
+    (run / "model.safetensors").touch()
     asked = []
 
     def execute(name, parameters, out, trained=False, arithmetic=None):

@@ -102,8 +102,8 @@ def test_the_ablation_at_the_authors_scale_has_their_epochs():
         ("notebook: mnist\nprofile: smoke\n", 1, "'runs' is missing"),
         ("notebook: mnist\nprofile: smoke\nruns: []\n", 3, "at least one item"),
         ("notebook: mnist\nprofil: smoke\nruns: []\n", 2, "'profil' is not a key"),
-        ("notebook: nothing\nprofile: smoke\nruns:\n  - beta: [1.0]\n", 4, "notebook = 'nothing' is not known"),
-        ("notebook: mnist\nprofile: fast\nruns:\n  - beta: [1.0]\n", 4, "profile = 'fast' is not accepted"),
+        ("notebook: nothing\nprofile: smoke\nruns:\n  - beta: [1.0]\n", 1, "notebook = 'nothing' is not known"),
+        ("notebook: mnist\nprofile: fast\nruns:\n  - beta: [1.0]\n", 2, "profile = 'fast' is not accepted"),
         (
             HEAD + "  - name: ../../escape\n    seed: 1\n",
             4,
@@ -111,7 +111,7 @@ def test_the_ablation_at_the_authors_scale_has_their_epochs():
         ),
         (HEAD + "  - name: a b\n    seed: 1\n", 4, "name 'a b' is not accepted"),
         (HEAD + "  - name: .hidden\n    seed: 1\n", 4, "name '.hidden' is not accepted"),
-        ("notebook: ../notebooks/mnist\nprofile: smoke\nruns:\n  - beta: [1.0]\n", 4, "is not known"),
+        ("notebook: ../notebooks/mnist\nprofile: smoke\nruns:\n  - beta: [1.0]\n", 1, "is not known"),
         ("", 1, "names with values"),
     ],
 )

@@ -49,7 +49,7 @@ def contents(folder):
         (("--seeds", NEW, "--out", "results"), "out = results holds stored runs: give another folder"),
         (("--seeds", NEW, "--out", "results/cpu"), "out = results/cpu holds stored runs: give another folder"),
         (("--seeds", NEW, "--set", "use_kl=true"), "use_kl tells the cells of the grid ablation/v2_* apart"),
-        (("--seeds", "31,x"), "seeds = 31,x is not accepted"),
+        (("--seeds", "31,x"), "seeds = '31,x' is not accepted"),
         (("--seeds", NEW, "--set", "betta=1"), "'betta' is not a parameter of"),
         (("--seeds", NEW, "--compare-only"), "holds no finished run of ablation/v2_* with these seeds"),
     ],

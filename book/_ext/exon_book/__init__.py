@@ -20,6 +20,7 @@
 {layouts} layouts                                          where codes lie in several layouts of the centers
 {trials} cifar10_setting                                   the settings tried for small CIFAR-10 runs, by validation error
 {ladder} cifar10/beta-0.05_seed-1 cifar10_ladder           one change at a time, and what each gains on the validation images
+{grids}                                                    what each grid is for, and how many of its runs are stored
 {runs} mnist                                               all runs of a notebook, with links to their records
 {replication} claims                                       what runs with new seeds found, beside the stored ones
 {bits} portable.csv                                        weights of the same run on several processors
@@ -51,6 +52,7 @@ from exon_book.tables.ablation import Cells, EffectRole, Effects
 from exon_book.tables.arithmetic import Bits, Operations
 from exon_book.tables.controls import Controls
 from exon_book.tables.first_epochs import FirstEpochs
+from exon_book.tables.grids import Grids
 from exon_book.tables.ladder import Ladder
 from exon_book.tables.layouts import Layouts
 from exon_book.tables.ledger import Ledger
@@ -85,6 +87,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("ladder", Ladder)
     app.add_directive("bits", Bits)
     app.add_directive("operations", Operations)
+    app.add_directive("grids", Grids)
     app.add_directive("runs", Runs)
     app.add_directive("replication", Replication)
     app.add_directive("judges", Judges)
