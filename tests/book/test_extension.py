@@ -11,7 +11,7 @@ import pandas as pd
 from bs4 import BeautifulSoup
 from exon_book import explorer
 from exon_book import site as site_as_a_whole
-from exon_book.tables import records
+from exon_book.tables import grids, records
 from exon_book.tables.ablation import OUTCOMES
 
 from exon.evaluation import reference
@@ -240,6 +240,17 @@ def test_a_grid_is_shown_with_its_purpose_and_its_stored_runs(small_book):
     assert rows.keys() == {path.stem for path in Path("notebooks/grids").glob("*.yaml")}
     assert rows["quick"][1] == "1 of 5, quick"
     assert rows["layouts"] == ("Do the codes follow whatever centers are assigned?", "2 of 6, cpu")
+
+
+def test_the_purpose_of_a_grid_is_its_first_sentence(tmp_path):
+    path = tmp_path / "own.yaml"
+    for text, purpose in {
+        "notebook: mnist\n": "",
+        "# What is `beta` 0.5 for? More.\nruns:\n# not this.\n": "What is beta 0.5 for?",
+        "# Two lines\n# of one sentence.\n": "Two lines of one sentence.",
+    }.items():
+        path.write_text(text)
+        assert grids.purpose(path) == purpose
 
 
 def test_small_settings_are_compared_by_their_validation_error(small_book):

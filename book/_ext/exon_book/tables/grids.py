@@ -1,6 +1,7 @@
 """The grids that the book's runs come from."""
 
 import re
+from itertools import takewhile
 from pathlib import Path
 
 from docutils import nodes
@@ -22,24 +23,17 @@ class Grids(RecordDirective):
         self.env.note_reread()
         rows = []
         for path in sorted(grid.folder().glob("*.yaml")):
-            declared = grid.load(path)
+            try:
+                declared = grid.load(path)
+            except UserError:
+                continue  # one of a reader's own, which a sweep of it names
             stored = f"{len(finished(path.stem, root))} of {len(declared)}"
-            rows.append((path.stem, purpose(path), f"{stored}, {declared[0].experiment.profile}"))
+            rows.append((path.stem, purpose(path) or "–", f"{stored}, {declared[0].experiment.profile}"))
         return [table(HEADS, rows, kind="record")]
 
 
 def purpose(path: Path) -> str:
-    """The first sentence of a grid's file, in which the file's own names stand between backticks.
-
-    Raises:
-        UserError: the file does not begin with a comment.
-    """
-    lines = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if not line.startswith("#"):
-            break
-        lines.append(line.removeprefix("#").strip())
-    if not lines:
-        raise UserError(f"{path} does not begin with a comment that says what it is for")
-    sentence = re.match(r".+?[.?](?=\s|$)", " ".join(lines))
-    return (sentence[0] if sentence else " ".join(lines)).replace("`", "")
+    """The first sentence of the comment with which a grid's file begins; empty where there is none."""
+    lines = takewhile(lambda line: line.startswith("#"), path.read_text(encoding="utf-8").splitlines())
+    comment = " ".join(line.removeprefix("#").strip() for line in lines)
+    return re.sub(r"(?<=[.?])\s.*", "", comment).replace("`", "")
