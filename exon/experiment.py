@@ -38,7 +38,6 @@ RECIPES: dict[str, dict[str, dict[str, Any]]] = {
         "short": {
             "learning_rate_schedule": "linear",
             "mirrored_evaluation": True,
-            "crop_share": 0.5,
             "elbo_share": 0.5,
         },
     },
