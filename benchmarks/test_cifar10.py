@@ -15,8 +15,8 @@ from exon.experiment import Experiment
 SIDE = 3072
 
 
-def cifar10_step(crops: tuple[bool, ...], **settings: object) -> Callable[[], None]:
-    """The package's own step on CIFAR-10, its data and augmentation included, for each of `crops` once."""
+def cifar10_step(**settings: object) -> Callable[[], None]:
+    """The package's own step on CIFAR-10, its data and augmentation included."""
     sample = data.load("cifar10", "sample")
     targets = F.one_hot(sample.train_labels[:400], 10).float()
     images = train.TrainingImages(sample.train_images[:400], targets, sample.train_images)
@@ -27,19 +27,12 @@ def cifar10_step(crops: tuple[bool, ...], **settings: object) -> Callable[[], No
     labelled = experiment.labelled_batch_size
     others = experiment.batch_size - labelled
 
-    def steps() -> None:
-        for crop in crops:
-            one(torch.randint(400, (labelled,)), torch.randint(800, (others,)), 0.05, 5000.0, crop)
-
-    return steps
+    return lambda: one(torch.randint(400, (labelled,)), torch.randint(800, (others,)), 0.05, 5000.0) and None
 
 
-@pytest.mark.parametrize(
-    ("profile", "crops", "rounds", "share"), [("day", (True, False), 8, 0.85), ("paper", (False,), 3, 0.8)]
-)
-def test_the_step_uses_its_share_of_the_machine(profile, crops, rounds, share):
-    """The recipe of the profile `day` has as many steps on crops as on whole images."""
-    step = cifar10_step(crops, profile=profile)
+@pytest.mark.parametrize(("profile", "rounds", "share"), [("day", 8, 0.85), ("paper", 3, 0.8)])
+def test_the_step_uses_its_share_of_the_machine(profile, rounds, share):
+    step = cifar10_step(profile=profile)
     with FlopCounterMode(display=False) as counter:
         step()
     matrix = torch.randn(SIDE, SIDE)
