@@ -49,7 +49,7 @@ def run(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="the run folder [results/own/PROFILE/NOTEBOOK/SETTINGS]")] = None,
     or_sample: Annotated[bool, typer.Option("--or-sample", help="use the sample if no source has the data")] = False,
-    force: Annotated[bool, typer.Option("--force", help="replace another run's record in that folder")] = False,
+    force: Annotated[bool, typer.Option("--force", help="run it again, in place of the record in that folder")] = False,
     arithmetic: Annotated[
         str | None, typer.Option(help="portable (the same bits on other x86-64 processors) or native [the profile's]")
     ] = None,
@@ -75,9 +75,10 @@ def run(
             parameters["source"] = "sample"
     folder = out or files.OWN / str(parameters["profile"]) / name / _run_name(settings or [])
     files.below_the_root(folder)
-    if (files.from_root(folder) / "run.json").exists() and not force:
-        raise UserError(f"{folder} holds a finished run: give another folder, or --force to run it again.")
+    finished = (files.from_root(folder) / "run.json").exists() and not force
     print(notebook.run(name, parameters, folder, force, arithmetic=arithmetic))
+    if finished:
+        print(f"exon: {folder} was finished before: --force runs it again.", file=sys.stderr)
 
 
 @app.command()

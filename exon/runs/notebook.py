@@ -36,13 +36,14 @@ def run(
 ) -> Path:
     """Execute notebooks/<notebook>.ipynb with parameters and keep it as <out>/run.ipynb; returns that path.
 
-    Until record and notebook are complete, the run folder keeps what it held before.
+    Until record and notebook are complete, the run folder keeps what it held before. A finished run of the same experiment
+    is left as it is.
 
     Args:
         notebook: name of a notebook, without folder and ending.
         parameters: name -> value, as in the notebook's parameters cell; they must form a valid `Experiment`.
         out: the run folder; a relative path is below the repository's root.
-        force: replace the record of another run in that folder, and its checkpoint.
+        force: run again in place of a finished run, or of another run and its checkpoint.
         trained: take the training from the record in that folder.
         arithmetic: "portable" or "native"; None for the profile's own.
 
@@ -63,6 +64,7 @@ def run(
         stored = record.experiment_of(out) if (out / "run.json").exists() and not force else experiment
         if difference := experiment.difference(stored):
             raise UserError(f"{out} holds another run ({difference}): choose another folder or delete it.")
+        finished = (out / "run.json").exists() and not (force or trained)
         record.discard_unpublished(out)
         for left_behind in work.glob(f"{PART}*"):
             left_behind.unlink(missing_ok=True)
@@ -74,11 +76,12 @@ def run(
             record.recall_training(out)
         work.mkdir(parents=True, exist_ok=True)
         try:
-            with advice_on_memory(experiment):
-                content = _execute(source, parameters | {"out": out.as_posix()}, work / "executed.ipynb")
-            text = nbformat.writes(content).rstrip("\n") + "\n"
-            write_text(record.unpublished(out) / "run.ipynb", text)
-            record.publish(out)
+            if not finished:
+                with advice_on_memory(experiment):
+                    content = _execute(source, parameters | {"out": out.as_posix()}, work / "executed.ipynb")
+                text = nbformat.writes(content).rstrip("\n") + "\n"
+                write_text(record.unpublished(out) / "run.ipynb", text)
+                record.publish(out)
             for own in ("checkpoint.pt", "executed.ipynb"):
                 (work / own).unlink(missing_ok=True)
         finally:

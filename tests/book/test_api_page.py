@@ -22,7 +22,7 @@ def test_the_fields_of_a_named_tuple_stand_in_its_signature_alone(small_book):
 
 def test_values_are_shown_unless_they_are_long_or_name_objects(small_book):
     assert "function" not in headings(small_book, "exon.prior")["exon.prior.LAYOUTS"].text
-    assert "{" not in headings(small_book, "exon.experiment")["exon.experiment.RECIPES"].text
+    assert "{" not in headings(small_book, "exon.experiment")["exon.experiment.PROFILES"].text
     assert "test_error_pct" in headings(small_book, "exon.runs.verify")["exon.runs.verify.HEADLINE"].text
 
 

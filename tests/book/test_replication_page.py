@@ -108,7 +108,7 @@ def test_a_replication_is_shown_in_sentences_tables_and_figures(small_book, tmp_
     ]
     assert [row[1] for row in rows] == 4 * ["test error (%)", "reconstruction", "KL (nats)"]
 
-    images = soup.select("article img")
+    images = soup.select("article img.wide")
     assert [image["alt"].partition(",")[0] for image in images] == [
         "Simple effects of cross-entropy and KL and their interaction on test error (% points)",
         "test error (%)",

@@ -249,7 +249,7 @@ def test_the_objectives_of_the_whole_grid_are_kept_apart(tmp_path, repeated, mon
 
 
 def test_what_a_comparison_comes_to_is_counted(reversed_errors, repeated):
-    runs, outcome, effect, *claims = comparisons.sentences(reversed_errors)
+    runs, outcome, effect, predicted, *claims = comparisons.sentences(reversed_errors)
     stored = ", ".join(map(str, reversed_errors.stored_seeds))
     assert runs == f"12 of 12 runs of {GRID} with seeds 31, 32, 33; stored: seeds {stored}."
     judged = [row for row in reversed_errors.cells if row["metric"] in HEADLINE and row["low"] is not None]
@@ -264,6 +264,13 @@ def test_what_a_comparison_comes_to_is_counted(reversed_errors, repeated):
     assert effect.startswith("20 effects on primary outcomes. Where their interval excludes zero: ")
     assert f"{seen.count(replication.OPPOSITE)} opposite signs" in effect
     assert f"{seen.count(replication.SAME)} same sign in both" in effect
+    within = [
+        row["within"] for row in reversed_errors.effects if row["outcome"] in PRIMARY and row["within"] is not None
+    ]
+    assert predicted.startswith(
+        f"{sum(within)} of {len(within)} of these effects lie in the interval predicted for them; "
+    )
+    assert sum(within) < len(within)
     total = len(OF_THE_GRID)
     assert set(claims) == {
         f"{total - 2} of {total} claims hold in both.",

@@ -144,14 +144,17 @@ def test_the_root_is_no_folder_for_runs(exon):
     assert exon("sweep", "quick", "--out", "", "--dry-run") == (2, "", said)
 
 
-def test_a_finished_run_is_replaced_only_where_that_is_asked_for(exon, monkeypatch):
-    run, asked = "results/quick/mnist/beta-1_seed-1", []
-    monkeypatch.setattr(notebook, "run", lambda *arguments, **_: asked.append(arguments))
-    said = f"exon: {run} holds a finished run: give another folder, or --force to run it again.\n"
-    assert exon("run", "mnist", "--out", run) == (2, "", said)
-    assert not asked
-    assert exon("run", "mnist", "--out", run, "--force")[0] == 0
-    assert len(asked) == 1
+def test_a_finished_run_is_run_again_only_where_that_is_asked_for(exon, monkeypatch):
+    run, executed = Path("results/quick/mnist/beta-1_seed-1"), []
+    monkeypatch.setattr(notebook, "_execute", lambda *_: executed.append(run) or sys.exit(3))
+    before = (run / "run.json").read_bytes()
+    said = f"exon: {run} was finished before: --force runs it again.\n"
+    assert exon("run", "mnist", "--out", run) == (0, f"{run}/run.ipynb\n", said)
+    assert not executed
+    with pytest.raises(SystemExit, match="3"):
+        notebook.run("mnist", {}, run, force=True)
+    assert executed
+    assert (run / "run.json").read_bytes() == before
 
 
 PROFILES = "'smoke', 'quick', 'cpu', 'day' or 'paper'"

@@ -168,6 +168,7 @@ def test_a_foreign_checkpoint_is_replaced_under_force(tmp_path):
     run = Path("results/smoke/prior_design/run")
     arguments = ("run", "prior_design", "--profile", "smoke", "--out", run)
     assert exon(*arguments, work=tmp_path / "work", cwd=folder).returncode == 0
+    (folder / run / "run.json").unlink()
     checkpoint = tmp_path / "work" / run / "checkpoint.pt"
     checkpoint.parent.mkdir(parents=True)
     torch.save({"experiment": Experiment.create(profile="smoke", seed=2).model_dump_json()}, checkpoint)

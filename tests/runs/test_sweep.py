@@ -157,13 +157,13 @@ def test_a_run_that_another_process_has_finished_is_not_made_again(uninterrupted
 def test_names_that_look_like_numbers_stay_names():
     """YAML, which Snakemake reads its --config with, would make other things of them."""
     for name in ("2024", "1e3", "[x]"):
-        choice = sweep.choice("beta", None, "", [], Path(name))
+        choice = sweep.choice("beta", None, None, [], Path(name))
         assert sweep.asked(parse_config([f"{key}={word}" for key, word in choice.items()])).root == Path(name)
 
 
 def test_the_profile_is_no_setting():
     with pytest.raises(UserError, match=r"--set profile=paper is not accepted: give --profile paper\."):
-        sweep.choice("ablation", None, "", ["profile=paper"], Path("results/own"))
+        sweep.choice("ablation", None, None, ["profile=paper"], Path("results/own"))
 
 
 def test_a_failed_run_is_reported_and_the_others_go_on(tmp_path):
@@ -216,7 +216,7 @@ def test_jobs_are_runs_at_a_time_however_many_threads_each_has(monkeypatch, tmp_
     monkeypatch.setattr(
         sweep.subprocess, "run", lambda command, **_: asked.append(command) or SimpleNamespace(returncode=0)
     )
-    beta = sweep.choice("beta", None, "", [], tmp_path)
+    beta = sweep.choice("beta", None, None, [], tmp_path)
     for threads in ("", "1", "4"):
         monkeypatch.setenv("OMP_NUM_THREADS", threads)
         assert sweep.run(beta, 2, "local", False) == 0
@@ -235,7 +235,7 @@ def test_a_second_sweep_of_a_grid_is_refused(monkeypatch, tmp_path):
         said.append(str(error.value))
         return SimpleNamespace(returncode=0)
 
-    beta = sweep.choice("beta", None, "", [], tmp_path)
+    beta = sweep.choice("beta", None, None, [], tmp_path)
     monkeypatch.setattr(sweep.subprocess, "run", second)
     assert sweep.run(beta, 1, "local", False) == 0
     assert said == [f"Another process is at work on the runs at profile cpu in {tmp_path}: wait until it has ended."]

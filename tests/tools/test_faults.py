@@ -12,7 +12,8 @@ import small_run
 
 from exon.runs import notebook, screen
 
-SMALL = ("run", "small", "--profile", "smoke", "--set", "epochs=1", "--out", "results/smoke/small/x")
+SMALL = ("run", "small", "--profile", "smoke", "--out", "results/smoke/small/x")
+SHORT = ("--set", "epochs=1")
 
 
 @pytest.fixture
@@ -40,11 +41,13 @@ def test_a_run_removes_only_what_it_put_there(repository, monkeypatch, work):
     run = repository / "results/smoke/small/x"
     run.mkdir(parents=True)
     (run / "notes.txt").write_text("mine")
-    small_run.finish(repository, *SMALL)
+    small_run.finish(repository, *SMALL, *SHORT)
     record = {"history.csv", "split.json", "run.ipynb", "run.json", "arrays.safetensors"}
     assert {path.name for path in run.iterdir()} == {*record, "model.safetensors", "notes.txt"}
     if work:  # and, with --force, nothing of it is left beside the record of another run
-        small_run.finish(repository, *SMALL, "--force", "--set", "seed=2", "--set", "keep_weights=false")
+        small_run.finish(
+            repository, *SMALL, *SHORT, "--force", "--set", "seed=2", "--set", "keep_weights=false"
+        )
         assert {path.name for path in run.iterdir()} == {*record, "notes.txt"}
 
 
@@ -94,12 +97,12 @@ def test_what_a_cell_says_on_standard_error_reaches_the_user_or_nobody(tmp_path,
 
 
 def test_a_second_run_on_one_folder_is_refused(repository):
-    first = small_run.start(repository, *SMALL)
+    first = small_run.start(repository, *SMALL, *SHORT)
     while not (repository / "results/smoke/small/x/.part-lock").exists():
         assert first.poll() is None
         time.sleep(0.01)
     time.sleep(0.2)
-    second = small_run.start(repository, *SMALL)
+    second = small_run.start(repository, *SMALL, *SHORT)
     _, said = second.communicate()
     assert second.returncode == 2
     assert said == "exon: Another process is at work on results/smoke/small/x: wait until it has ended.\n"
