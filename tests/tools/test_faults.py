@@ -45,9 +45,7 @@ def test_a_run_removes_only_what_it_put_there(repository, monkeypatch, work):
     record = {"history.csv", "split.json", "run.ipynb", "run.json", "arrays.safetensors"}
     assert {path.name for path in run.iterdir()} == {*record, "model.safetensors", "notes.txt"}
     if work:  # and, with --force, nothing of it is left beside the record of another run
-        small_run.finish(
-            repository, *SMALL, *SHORT, "--force", "--set", "seed=2", "--set", "keep_weights=false"
-        )
+        small_run.finish(repository, *SMALL, *SHORT, "--force", "--set", "seed=2", "--set", "keep_weights=false")
         assert {path.name for path in run.iterdir()} == {*record, "notes.txt"}
 
 

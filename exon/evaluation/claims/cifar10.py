@@ -104,6 +104,13 @@ CIFAR10 = (
         ordered,
     ),
     Claim(
+        "cifar10-kl-lowers-error-at-a-third",
+        "On CIFAR-10 at a third of the learning rate, too, the run with both terms has a lower test error than that without KL.",
+        "cifar10_without_kl/ce-true_kl-*_lr-0.001",
+        extremes("test_error_pct", BOTH, NO_KL),
+        ordered,
+    ),
+    Claim(
         "cifar10-subspace-without-ce",
         "On CIFAR-10 without cross-entropy, noise inside the activated subspace changes an image more than outside.",
         CELLS,
