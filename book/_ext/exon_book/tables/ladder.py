@@ -10,13 +10,13 @@ from exon_book.tables import number, table
 
 HEADS = (
     "rung",
-    "changes",
+    "kept",
     "epochs",
     "validation error (%)",
     "gain (points)",
-    "reconstruction",
     "test error (%)",
-    "kept",
+    "reconstruction",
+    "changes",
 )
 
 
@@ -27,14 +27,14 @@ class Ladder(GridDirective):
         rows = [
             [
                 rung["run"].name,
-                ", ".join(f"{name} {value}" for name, value in rung["changes"].items()) or "–",
+                "yes" if rung["kept"] else "no",
                 str(rung["epochs"]),
                 number(rung["validation_error_pct"], ".2f"),
                 number(rung["gain"], "+.2f"),
-                number(rung["recon"], ".1f"),
                 number(rung["test_error_pct"], ".2f"),
-                "yes" if rung["kept"] else "no",
+                number(rung["recon"], ".1f"),
+                ", ".join(f"{name} {value}" for name, value in rung["changes"].items()) or "–",
             ]
             for rung in rungs(runs).to_dict("records")
         ]
-        return [table(HEADS, rows), self.origin(runs)]
+        return [table(HEADS, rows, kind="record"), self.origin(runs)]
