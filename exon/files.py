@@ -127,7 +127,7 @@ def from_root(path: str | Path) -> Path:
     return Path(path) if root == here else root / path
 
 
-def below_the_root(folder: Path) -> None:
+def check_not_root(folder: Path) -> None:
     """Raise UserError where a folder for runs is the repository's root, which an empty word on the command line names too."""
     if from_root(folder).resolve() == from_root("").resolve():
         raise UserError(f"out = {folder.as_posix()!r} is the repository's root: give a folder of its own, as {OWN}.")

@@ -84,26 +84,27 @@ def sentences(comparison: Comparison) -> list[str]:
         )
     judged = [row["within"] for row in c.cells if row["within"] is not None and row["metric"] in HEADLINE]
     if judged:
-        said.append(
-            f"{sum(judged)} of {len(judged)} headline outcomes lie in the interval predicted for them; "
-            f"at 95 % each, {len(judged) / 20:.1f} would miss it by chance."
-        )
+        said.append(_as_predicted(judged, "headline outcomes"))
     seen = Counter(row["agreement"] for row in c.effects if row["agreement"] and row["outcome"] in PRIMARY)
     if seen:
         which = ", ".join(f"{count} {name}" for name, count in seen.items())
         said.append(f"{seen.total()} effects on primary outcomes. Where their interval excludes zero: {which}.")
     predicted = [row["within"] for row in c.effects if row["within"] is not None and row["outcome"] in PRIMARY]
     if predicted:
-        said.append(
-            f"{sum(predicted)} of {len(predicted)} of these effects lie in the interval predicted for them; "
-            f"at 95 % each, {len(predicted) / 20:.1f} would miss it by chance."
-        )
+        said.append(_as_predicted(predicted, "of these effects"))
     pairs = Counter((row["stored"], row["new"]) for row in c.claims)
     for (stored, new), count in pairs.items():
         here, there = (PLURALS.get(verdict, verdict) if count > 1 else verdict for verdict in (stored, new))
         both = f"{here} in both" if stored == new else f"{here} in the stored runs, {there} in the new ones"
         said.append(f"{count} of {len(c.claims)} claims {both}.")
     return said
+
+
+def _as_predicted(within: list[bool], what: str) -> str:
+    return (
+        f"{sum(within)} of {len(within)} {what} lie in the interval predicted for them; "
+        f"at 95 % each, {len(within) / 20:.1f} would miss it by chance."
+    )
 
 
 def _listed(seeds: list[int]) -> str:

@@ -74,7 +74,7 @@ def run(
             print(f"exon: {error} Going on with the sample inside the package.", file=sys.stderr)
             parameters["source"] = "sample"
     folder = out or files.OWN / str(parameters["profile"]) / name / _run_name(settings or [])
-    files.below_the_root(folder)
+    files.check_not_root(folder)
     finished = (files.from_root(folder) / "run.json").exists() and not force
     print(notebook.run(name, parameters, folder, force, arithmetic=arithmetic))
     if finished:
@@ -108,7 +108,7 @@ def _sweep(choice: dict[str, str], jobs: int, executor: str, book: bool, dry_run
 
     sweeps.check_executor(executor)
     root, runs = sweeps.chosen(choice)
-    files.below_the_root(root)
+    files.check_not_root(root)
     table = sweeps.plan(runs)
     if dry_run:
         print(table.drop(columns="measured_on").round(1).to_string(index=False, na_rep="unknown"))

@@ -123,7 +123,7 @@ def chosen(config: Mapping[str, Any]) -> tuple[Path, list[grid.Run]]:
     Raises:
         UserError: no grid is named, or what `asked` and `grid.load` raise.
     """
-    words, name = asked(config), config.get("grid", "")
+    words, name = asked(config), str(config.get("grid", ""))
     if not name.strip():
         raise UserError(f"grid = {name!r} is not accepted: give the name of a grid, as beta.")
     return words.root, grid.select(name, words)
