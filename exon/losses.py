@@ -8,12 +8,14 @@ Sums run over the batch, as the authors write them.
 """
 
 import math
+from collections.abc import Callable
 from functools import reduce
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.distributions import Beta
 
 from exon.prior import GaussianMixturePrior
 
@@ -103,6 +105,12 @@ def mix_up(
     return torch.lerp(images, images[permutation], weight), torch.lerp(targets, targets[permutation], weight)
 
 
+def mix_weights(a: float, device: torch.device) -> Callable[[], Tensor | float]:
+    """A function that draws c ~ Beta(a, a) for `mix_up`: on CUDA there, so that nothing waits for it, else a number."""
+    distribution = Beta(*torch.full((2,), a, device=device if device.type == "cuda" else "cpu"))
+    return distribution.sample if device.type == "cuda" else lambda: distribution.sample().item()
+
+
 def ramp_up(epoch: int, rampup_epochs: int) -> float:
     """exp(-5 (1 - min(1, epoch / rampup_epochs))^2), in (0, 1]: the share of lambda1 that lambda2 has reached.
 
@@ -128,7 +136,12 @@ class Terms(NamedTuple):
 
 
 def objective(
-    terms: Terms, beta: float, lambda1: float, lambda2: float, kl_weight: float = 1.0, elbo_weight: float = 1.0
+    terms: Terms,
+    beta: Float[Tensor, ""] | float,
+    lambda1: float,
+    lambda2: Float[Tensor, ""] | float,
+    kl_weight: float = 1.0,
+    elbo_weight: float = 1.0,
 ) -> Float[Tensor, ""]:
     """sum recon + beta (kl_weight (sum kl_label + sum kl_latent) + sum ce) + lambda1 (sum ce + sum sci_l) + lambda2 sum sci_u.
 

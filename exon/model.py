@@ -11,7 +11,7 @@ The classifier gives w, the encoder m and v, the decoder D; mu_k and s2_k are th
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import NamedTuple
 
 import torch
@@ -45,6 +45,7 @@ class EXoN(nn.Module):
         decoder: (N, d) -> (N, C, H, W).
         prior: K components in d dimensions.
         mirrored: whether q(y | x) in evaluation mode is the mean over an image and its mirror image.
+        precision: "bfloat16" for the matrix products of the three networks alone; what goes in and what comes out is float32.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class EXoN(nn.Module):
         decoder: nn.Module,
         prior: GaussianMixturePrior,
         mirrored: bool = False,
+        precision: str = "float32",
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -61,26 +63,32 @@ class EXoN(nn.Module):
         self.decoder = decoder
         self.prior = prior
         self.mirrored = mirrored
+        self.precision = precision
 
     def classify(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
         """log q(y | x), (N, K): q is the softmax of the classifier's logits.
 
         If `mirrored`, in evaluation mode, q is the mean of those of x and of x with left and right exchanged.
         """
-        log_weights = F.log_softmax(self.classifier(x).float(), dim=1)
+        log_weights = F.log_softmax(self._run(self.classifier, x), dim=1)
         if self.mirrored and not self.training:
-            mirror = F.log_softmax(self.classifier(x.flip(3)).float(), dim=1)
+            mirror = F.log_softmax(self._run(self.classifier, x.flip(3)), dim=1)
             return torch.logaddexp(log_weights, mirror) - math.log(2)
         return log_weights
 
+    def pseudo_label(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
+        """The soft targets of SCI on unlabelled images, (N, K): `exon.networks.layers.Classifier.pseudo_label`."""
+        with self._precision(x.device):
+            return self.classifier.pseudo_label(x)
+
     def encode(self, x: Float[Tensor, "n c h w"]) -> tuple[Float[Tensor, "n k d"], Float[Tensor, "n k d"]]:
         """The mean m_k(x) and log-variance log v_k(x) of every q(z | x, y = k), each (N, K, d)."""
-        mean, log_variance = self.encoder(x).float().unbind(1)
+        mean, log_variance = self._run(self.encoder, x).unbind(1)
         return mean, log_variance
 
     def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
         """D(z), the mean of p(x | z): (N, C, H, W), pixels in [-1, 1]."""
-        return self.decoder(z).float()
+        return self._run(self.decoder, z)
 
     def forward(self, x: Float[Tensor, "n c h w"], generator: torch.Generator | None = None) -> Output:
         """One draw from the encoder and its reconstruction.
@@ -98,6 +106,13 @@ class EXoN(nn.Module):
         y = gumbel_max(log_weights, generator)
         z = (y.unsqueeze(2) * z_per_class).sum(1)
         return Output(log_weights, mean, log_variance, z, self.decode(z))
+
+    def _run(self, network: nn.Module, x: Tensor) -> Tensor:
+        with self._precision(x.device):
+            return network(x).float()
+
+    def _precision(self, device: torch.device) -> AbstractContextManager[None]:
+        return torch.autocast(device.type, torch.bfloat16) if self.precision == "bfloat16" else nullcontext()
 
 
 @contextmanager
@@ -139,6 +154,7 @@ def build(
     autoencoder_width: float | None = None,
     initialisation: str = "glorot",
     mirrored: bool = False,
+    precision: str = "float32",
 ) -> EXoN:
     """The paper's networks for a dataset, freshly initialised.
 
@@ -149,7 +165,7 @@ def build(
         generator: the source of the initial weights; a fresh one with seed 0 if None.
         autoencoder_width: the same factor for encoder and decoder; `width` if None.
         initialisation: "glorot", or "dirac" for `exon.networks.pass_through` in the classifier as well.
-        mirrored: as `EXoN` takes it.
+        mirrored, precision: as `EXoN` takes them.
 
     Raises:
         UserError: unknown dataset, or width not positive.
@@ -172,7 +188,7 @@ def build(
             networks.cifar10_classifier(classes, width),
             networks.cifar10_decoder(dim, other),
         )
-    model = EXoN(*parts, prior, mirrored)
+    model = EXoN(*parts, prior, mirrored, precision)
     networks.initialise(model, generator or torch.Generator().manual_seed(0))
     if initialisation == "dirac":
         networks.pass_through(model.classifier)
@@ -189,4 +205,5 @@ def build_for(experiment: Experiment, generator: torch.Generator | None = None) 
         autoencoder_width=experiment.autoencoder_width,
         initialisation=experiment.initialisation,
         mirrored=experiment.mirrored_evaluation,
+        precision=experiment.precision,
     )

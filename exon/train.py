@@ -5,18 +5,17 @@ import json
 import math
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.distributions import Beta
 
 from exon import data, devices, losses, metrics
+from exon.cuda_graph import captured
 from exon.data import augment
 from exon.errors import UserError
 from exon.experiment import Experiment, derive_seed
@@ -26,9 +25,8 @@ from exon.runs import checkpoint, provenance
 from exon.runs.memory import advice_on_memory
 from exon.runs.screen import progress
 
-LABELLED_MIX, UNLABELLED_MIX = Beta(0.1, 0.1), Beta(2.0, 2.0)
-
-T = TypeVar("T")
+CHECKPOINT_SECONDS = 30.0
+"""Epochs that end sooner after a checkpoint write none: on a GPU, one of a large model takes about as long as an epoch."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,8 @@ def fit(experiment: Experiment, dataset: data.Dataset, checkpoint_path: Path | N
 
     Args:
         dataset: already restricted to the experiment's classes.
-        checkpoint_path: written after every epoch; None to keep nothing.
+        checkpoint_path: written after the first epoch, the last one, and any that ends `CHECKPOINT_SECONDS` after the one
+            before was written; None to keep nothing.
 
     Raises:
         UserError: the checkpoint belongs to another experiment or is damaged, the device is missing or has too little
@@ -92,6 +91,7 @@ def fit(experiment: Experiment, dataset: data.Dataset, checkpoint_path: Path | N
         taken = len(state.history) * steps_per_epoch(experiment, images)
         step = make_step(experiment, model, optimizers, images, averaged, taken)
         evaluated = model if averaged is None else averaged
+        saved = -math.inf
         for epoch in range(len(state.history), experiment.epochs):
             start = time.perf_counter()
             row = train_epoch(experiment, step, images, optimizers, state.beta, epoch)
@@ -99,8 +99,10 @@ def fit(experiment: Experiment, dataset: data.Dataset, checkpoint_path: Path | N
             row["seconds"] = time.perf_counter() - start
             state.beta = next_beta(experiment, row, images.unlabelled[0].numel())
             state.history.append(row)
-            if checkpoint_path is not None:
+            is_due = epoch + 1 == experiment.epochs or time.perf_counter() - saved >= CHECKPOINT_SECONDS
+            if checkpoint_path is not None and is_due:
                 checkpoint.save(state, experiment, checkpoint_path)
+                saved = time.perf_counter()
     return Fitted(evaluated, state.history, chosen, state.beta, state.origin)
 
 
@@ -122,7 +124,7 @@ class Step(Protocol):
     """One step on images given by their indices, with beta and lambda2 in force; `crop` for the classification terms."""
 
     def __call__(
-        self, labelled: Tensor, unlabelled: Tensor, beta: float, lambda2: float, crop: bool = False
+        self, labelled: Tensor, unlabelled: Tensor, beta: float | Tensor, lambda2: float | Tensor, crop: bool = False
     ) -> losses.Terms: ...
 
 
@@ -146,43 +148,40 @@ def make_step(
     """
     whole: augment.Augmentation = augment.AUGMENTATIONS[experiment.dataset]
     cropped: augment.Augmentation = partial(augment.cifar10, size=augment.CROP)
-    device_type = images.labelled.device.type
+    device = images.labelled.device
+    labelled_mix, unlabelled_mix = losses.mix_weights(0.1, device), losses.mix_weights(2.0, device)
     kl_weight = effective_kl_weight(experiment)
     labeller = averaged if averaged is not None and experiment.averaged_pseudo_labels else model
-    average = None if averaged is None else averaging(averaged, model, experiment.ema_decay, taken)
 
-    def run(network: Callable[[Tensor], T], x: Tensor) -> T:
-        """The networks alone work in the experiment's precision: what goes in and what comes out is float32."""
-        with torch.autocast(device_type, torch.bfloat16) if experiment.precision == "bfloat16" else nullcontext():
-            return network(x)
-
-    def sci(x: Tensor, targets: Tensor, mix: Beta) -> Tensor:
+    def sci(x: Tensor, targets: Tensor, mix_weight: Callable[[], Tensor | float]) -> Tensor:
         permutation = torch.randperm(len(x), device=x.device)
-        mixed, mixed_targets = losses.mix_up(x, targets, mix.sample().item(), permutation)
-        return losses.cross_entropy(run(model.classify, mixed), mixed_targets)
+        mixed, mixed_targets = losses.mix_up(x, targets, mix_weight(), permutation)
+        return losses.cross_entropy(model.classify(mixed), mixed_targets)
 
-    def step(labelled: Tensor, unlabelled: Tensor, beta: float, lambda2: float, crop: bool = False) -> losses.Terms:
+    def step(
+        labelled: Tensor, unlabelled: Tensor, beta: float | Tensor, lambda2: float | Tensor, crop: bool = False
+    ) -> losses.Terms:
         augmentation = cropped if crop else whole
         x_labelled, targets = data.to_float(images.labelled[labelled]), images.targets[labelled]
         x_unlabelled = data.to_float(images.unlabelled[unlabelled])
         x, elbo_weight = part(torch.cat([x_labelled, x_unlabelled]), experiment.elbo_share)
         recon = kl_label = kl_latent = cross_entropy = sci_labelled = sci_unlabelled = None
         if experiment.use_elbo:
-            output = run(model, x)
+            output = model(x)
             recon = losses.reconstruction(x, output.x_hat)
             kl_label = losses.kl_label(output.log_weights)
             kl_latent = losses.kl_latent(output.log_weights, output.mean, output.log_variance, model.prior)
         else:
             with torch.no_grad():
-                run(model.classify, x)
+                model.classify(x)
         if experiment.use_cross_entropy:
             augmented = augmentation(x_labelled)
-            cross_entropy = losses.cross_entropy(run(model.classify, augmented), targets)
+            cross_entropy = losses.cross_entropy(model.classify(augmented), targets)
             if experiment.use_sci:
-                sci_labelled = sci(augmented, targets, LABELLED_MIX)
+                sci_labelled = sci(augmented, targets, labelled_mix)
         if experiment.use_sci:
             augmented = augmentation(x_unlabelled)
-            sci_unlabelled = sci(augmented, run(labeller.classifier.pseudo_label, augmented), UNLABELLED_MIX)
+            sci_unlabelled = sci(augmented, labeller.pseudo_label(augmented), unlabelled_mix)
         terms = losses.Terms(recon, kl_label, kl_latent, cross_entropy, sci_labelled, sci_unlabelled)
         loss = losses.objective(terms, beta, experiment.lambda1, lambda2, kl_weight, elbo_weight)
         for optimizer in optimizers:
@@ -190,11 +189,21 @@ def make_step(
         loss.backward()
         for optimizer in optimizers:
             optimizer.step()
-        if average:
-            average()
         return terms
 
-    return step
+    fast = captured(step, optimizers, device) if device.type == "cuda" else step
+    if averaged is None:
+        return fast
+    average = averaging(averaged, model, experiment.ema_decay, taken)
+
+    def step_and_average(
+        labelled: Tensor, unlabelled: Tensor, beta: float | Tensor, lambda2: float | Tensor, crop: bool = False
+    ) -> losses.Terms:
+        terms = fast(labelled, unlabelled, beta, lambda2, crop)
+        average()  # its decay changes with every step, which a graph would not notice
+        return terms
+
+    return step_and_average
 
 
 def part(x: Tensor, share: float) -> tuple[Tensor, float]:

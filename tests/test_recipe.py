@@ -203,9 +203,9 @@ def test_a_step_of_the_recipe_on_a_device_neither_waits_nor_copies(crop):
 
 def test_a_recipe_says_how_a_model_is_trained_and_a_setting_beats_it():
     short = RECIPES["cifar10"]["short"]
-    day = Experiment.create(dataset="cifar10", profile="day")
-    assert day.recipe == "short"
-    assert day.model_dump().items() >= short.items()
+    gpu = Experiment.create(dataset="cifar10", profile="gpu")
+    assert gpu.recipe == "short"
+    assert gpu.model_dump().items() >= short.items()
     paper = Experiment.create(dataset="cifar10", profile="paper")
     short_paper = Experiment.create(dataset="cifar10", profile="paper", recipe="short")
     assert short_paper.model_dump() == paper.model_dump() | short | {"recipe": "short"}
@@ -215,7 +215,7 @@ def test_a_recipe_says_how_a_model_is_trained_and_a_setting_beats_it():
     assert not (method | size) & short.keys()
 
 
-@pytest.mark.parametrize("profile", ["smoke", "quick", "cpu", "day"])
+@pytest.mark.parametrize("profile", ["smoke", "quick", "cpu"])
 def test_a_profile_sets_the_scale_whatever_the_recipe(profile):
     scale, short = PROFILES["cifar10"][profile], RECIPES["cifar10"]["short"]
     assert {"width", "epochs"} <= scale.keys()

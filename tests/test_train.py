@@ -50,6 +50,15 @@ def test_a_resumed_run_equals_an_uninterrupted_one(fitted, tiny, sample, tmp_pat
     assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
+@pytest.mark.parametrize(("seconds", "written"), [(0.0, [1, 2, 3, 4]), (math.inf, [1, 4])])
+def test_short_epochs_do_not_all_write_a_checkpoint(tiny, sample, tmp_path, monkeypatch, seconds, written):
+    seen = []
+    monkeypatch.setattr(train, "CHECKPOINT_SECONDS", seconds)
+    monkeypatch.setattr(checkpoint, "save", lambda state, *_: seen.append(len(state.history)))
+    train.fit(tiny.model_copy(update={"epochs": 4}), sample, tmp_path / "checkpoint.pt")
+    assert seen == written
+
+
 def test_a_finished_run_is_read_from_its_checkpoint(fitted, tiny, sample, tmp_path, monkeypatch):
     train.fit(tiny, sample, tmp_path / "checkpoint.pt")
     monkeypatch.setattr(train, "train_epoch", None)

@@ -6,9 +6,9 @@ import pytest
 import second_device
 import torch
 import torch.nn.functional as F
-from tiny import TINY, one_step, without_time
+from tiny import TINY, one_step, stop_after_the_first_epoch, without_time
 
-from exon import data, devices, losses, optimization, train
+from exon import cuda_graph, data, devices, losses, optimization, train
 from exon.data import augment
 from exon.errors import UserError
 from exon.experiment import Experiment
@@ -63,7 +63,7 @@ def trained_on(monkeypatch):
 
 def test_the_result_says_on_which_device_it_was_fitted(tiny, fitted):
     assert tiny.device == "auto"
-    assert fitted.origin["device"] == "cpu"
+    assert fitted.origin["device"] == devices.choose("auto").type
 
 
 def test_bfloat16_is_the_networks_alone(tiny, sample, monkeypatch):
@@ -218,6 +218,25 @@ def test_cuda_agrees_with_the_cpu(fitted, sample):
 
 
 @on_cuda
+@pytest.mark.parametrize("settings", [TINY, {"dataset": "cifar10", "profile": "smoke", "precision": "bfloat16"}])
+def test_a_graph_has_the_bits_of_its_kernels_one_by_one(settings, sample, monkeypatch):
+    images = data.load("cifar10", "sample") if "dataset" in settings else sample
+    experiment = Experiment.create(**settings, device="cuda", ema_decay=0.9, learning_rate_schedule="linear")
+    replayed = train.fit(experiment, images)
+    monkeypatch.setattr(cuda_graph, "WARM_UP", 10**6)
+    launched = train.fit(experiment, images)
+    assert without_time(replayed.history) == without_time(launched.history)
+
+
+@on_cuda
+def test_a_resumed_run_on_cuda_equals_an_uninterrupted_one(sample, tmp_path):
+    experiment = Experiment.create(**TINY, device="cuda")
+    stop_after_the_first_epoch(experiment, sample, tmp_path / "checkpoint.pt")
+    resumed = train.fit(experiment, sample, tmp_path / "checkpoint.pt")
+    assert without_time(resumed.history) == without_time(train.fit(experiment, sample).history)
+
+
+@on_cuda
 @pytest.mark.parametrize("dataset", ["mnist", "cifar10"])
 def test_a_step_does_not_wait_for_the_gpu(dataset):
     experiment = Experiment.create(dataset=dataset, profile="smoke", device="cuda")
@@ -227,7 +246,8 @@ def test_a_step_does_not_wait_for_the_gpu(dataset):
     model = train.build_for(experiment).cuda()
     step = train.make_step(experiment, model, optimization.make_optimizers(experiment, model), on_device)
     index = torch.arange(8, device="cuda")
-    step(index, index, 1.0, 1.0)
+    for _ in range(cuda_graph.WARM_UP + 2):  # the capture itself may wait
+        step(index, index, 1.0, 1.0)
     torch.cuda.set_sync_debug_mode("error")
     try:
         step(index, index, 1.0, 1.0)
