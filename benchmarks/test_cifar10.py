@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import pytest
 import torch
-import torch.nn.functional as F
 from test_step import interleaved
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -17,9 +16,7 @@ SIDE = 3072
 
 def cifar10_step(**settings: object) -> Callable[[], None]:
     """The package's own step on CIFAR-10, its data and augmentation included."""
-    sample = data.load("cifar10", "sample")
-    targets = F.one_hot(sample.train_labels[:400], 10).float()
-    images = train.TrainingImages(sample.train_images[:400], targets, sample.train_images)
+    images = train.TrainingImages.of(data.load("cifar10", "sample"), slice(400))
     experiment = Experiment.create(dataset="cifar10", **settings)
     model = train.build_for(experiment)
     averaged = copy.deepcopy(model) if experiment.ema_decay else None

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import pytest
 import second_device
 import torch
-import torch.nn.functional as F
 from plain import PlainStep, random_batch
 
 from exon import data, metrics, optimization, train
@@ -19,9 +18,7 @@ from exon.experiment import Experiment
 
 @pytest.fixture(scope="module")
 def images() -> train.TrainingImages:
-    sample = data.load("mnist", "sample")
-    targets = F.one_hot(sample.train_labels[:100], 10).float()
-    return train.TrainingImages(sample.train_images[:100], targets, sample.train_images)
+    return train.TrainingImages.of(data.load("mnist", "sample"), slice(100))
 
 
 @pytest.fixture(scope="module")

@@ -51,6 +51,15 @@ class TrainingImages:
     targets: Tensor
     unlabelled: Tensor
 
+    @classmethod
+    def of(
+        cls, dataset: data.Dataset, labelled: Tensor | slice, device: torch.device | None = None
+    ) -> "TrainingImages":
+        """Those of a data set, whose training images `labelled` have labels; on the CPU if no device is given."""
+        targets = F.one_hot(dataset.train_labels[labelled], dataset.num_classes).float()
+        images = dataset.train_images[labelled], targets, dataset.train_images
+        return cls(*(tensor.to(device or "cpu") for tensor in images))
+
 
 def fit(experiment: Experiment, dataset: data.Dataset, checkpoint_path: Path | None = None) -> Fitted:
     """Train a model as the experiment says, resuming from the checkpoint if there is one.
@@ -73,11 +82,7 @@ def fit(experiment: Experiment, dataset: data.Dataset, checkpoint_path: Path | N
         dataset.train_labels, experiment.labels, experiment.validation, derive_seed(experiment.split_seed, "split")
     )
     with devices.randomness_of_its_own(device), advice_on_memory(experiment):
-        images = TrainingImages(
-            labelled=dataset.train_images[chosen.labelled].to(device),
-            targets=F.one_hot(dataset.train_labels[chosen.labelled], experiment.num_classes).float().to(device),
-            unlabelled=dataset.train_images.to(device),
-        )
+        images = TrainingImages.of(dataset, chosen.labelled, device)
         generator = torch.Generator().manual_seed(derive_seed(experiment.seed, "initialisation"))
         model = build_for(experiment, generator)
         averaged = copy.deepcopy(model).to(device) if experiment.ema_decay else None

@@ -218,9 +218,7 @@ def operations_of_a_step(dataset: str, crop: bool = False, **settings: object) -
     experiment = Experiment.create(dataset=dataset, profile="smoke", **{"width": 0.0625, **settings})
     sample = data.load(dataset, "sample")
     with active() as device:
-        targets = torch.nn.functional.one_hot(sample.train_labels[:50], 10).float().to(device)
-        train_images = sample.train_images.to(device)
-        images = train.TrainingImages(train_images[:50], targets, train_images)
+        images = train.TrainingImages.of(sample, slice(50), device)
         model = train.build_for(experiment)
         averaged = copy.deepcopy(model).to(device) if experiment.ema_decay else None
         model = model.to(device)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from exon import data, losses, model, prior, train
 from exon.experiment import Experiment
@@ -49,10 +48,9 @@ def test_one_step_is_the_packages(minimal, both, sample, lambda1, monkeypatch):
     monkeypatch.setattr(minimal, "lambda1", lambda1)
     example, package = both
     labelled, unlabelled = torch.arange(0, 400, 13), torch.arange(1, 400, 4)
-    labels = F.one_hot(sample.train_labels, 10).float()
     experiment = Experiment.create(profile="smoke", lambda1=lambda1)
     idle = torch.optim.SGD(package.parameters(), lr=0.0)
-    images = train.TrainingImages(sample.train_images, labels, sample.train_images)
+    images = train.TrainingImages.of(sample, slice(None))
     step = train.make_step(experiment, package, (idle, idle), images)
 
     torch.manual_seed(3)
@@ -60,7 +58,7 @@ def test_one_step_is_the_packages(minimal, both, sample, lambda1, monkeypatch):
     torch.manual_seed(3)
     x = data.to_float(sample.train_images)
     elbo_terms = example.elbo_terms(x[torch.cat([labelled, unlabelled])])
-    label_terms = example.label_terms(x[labelled], labels[labelled], x[unlabelled])
+    label_terms = example.label_terms(x[labelled], images.targets[labelled], x[unlabelled])
     for name, term, same in zip(losses.Terms._fields, elbo_terms + label_terms, expected, strict=True):
         torch.testing.assert_close(term, same, rtol=1e-5, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}")
     loss = minimal.objective(elbo_terms, label_terms, lambda2)

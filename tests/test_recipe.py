@@ -5,7 +5,6 @@ import copy
 import pytest
 import second_device
 import torch
-import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny import stop_after_the_first_epoch
@@ -34,8 +33,7 @@ def images():
 
 def stepper(experiment, images):
     """A function that makes one step of 4 and 12 images, the model, and its average."""
-    targets = F.one_hot(images.train_labels[:20], 10).float()
-    on_device = train.TrainingImages(images.train_images[:20], targets, images.train_images)
+    on_device = train.TrainingImages.of(images, slice(20))
     model = train.build_for(experiment)
     averaged = copy.deepcopy(model) if experiment.ema_decay else None
     step = train.make_step(experiment, model, optimization.make_optimizers(experiment, model), on_device, averaged)

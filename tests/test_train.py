@@ -228,7 +228,7 @@ def test_divergence_stops_with_the_terms_named(sample):
 @pytest.mark.parametrize("settings", [{}, {"use_kl": False}, {"kl_weight": 0.0}])
 def test_only_a_term_of_the_objective_must_be_finite(sample, settings):
     experiment = Experiment.create(**TINY, **settings)
-    images = train.TrainingImages(sample.train_images[:20], torch.eye(10).repeat(2, 1), sample.train_images)
+    images = train.TrainingImages.of(sample, slice(20))
     optimizers = optimization.make_optimizers(experiment, train.build_for(experiment))
 
     def overflow(*_):

@@ -1,11 +1,11 @@
 """Training on other devices and in other precision, and too little memory."""
 
 import os
+from dataclasses import replace
 
 import pytest
 import second_device
 import torch
-import torch.nn.functional as F
 from tiny import TINY, one_step, stop_after_the_first_epoch, without_time
 
 from exon import cuda_graph, data, devices, losses, optimization, train
@@ -146,9 +146,8 @@ def test_an_epoch_waits_and_copies_as_often_for_many_steps_as_for_one():
         sample = data.load("mnist", "sample")
         experiment = Experiment.create(profile="smoke", width=0.0625, batch_size=16, labelled_batch_size=4)
         for steps in (1, 1, 4):  # the first one also sets the optimizers up
-            labelled = sample.train_images[:10].to(device)
-            targets = F.one_hot(sample.train_labels[:10], 10).float().to(device)
-            images = train.TrainingImages(labelled, targets, sample.train_images[: 16 * steps].to(device))
+            images = train.TrainingImages.of(sample, slice(10), device)
+            images = replace(images, unlabelled=images.unlabelled[: 16 * steps])
             model = train.build_for(experiment).to(device)
             optimizers = optimization.make_optimizers(experiment, model)
             step = train.make_step(experiment, model, optimizers, images)
@@ -241,8 +240,7 @@ def test_a_resumed_run_on_cuda_equals_an_uninterrupted_one(sample, tmp_path):
 def test_a_step_does_not_wait_for_the_gpu(dataset):
     experiment = Experiment.create(dataset=dataset, profile="smoke", device="cuda")
     images = data.load(dataset, "sample")
-    targets = F.one_hot(images.train_labels[:100], 10).float().cuda()
-    on_device = train.TrainingImages(images.train_images[:100].cuda(), targets, images.train_images.cuda())
+    on_device = train.TrainingImages.of(images, slice(100), torch.device("cuda"))
     model = train.build_for(experiment).cuda()
     step = train.make_step(experiment, model, optimization.make_optimizers(experiment, model), on_device)
     index = torch.arange(8, device="cuda")

@@ -5,7 +5,6 @@ from unittest import mock
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from exon import data, optimization, train
 
@@ -32,11 +31,7 @@ def without_time(history):
 def one_step(experiment, sample):
     """A model before and after one step, and the step's terms."""
     chosen = data.split(sample.train_labels, 20, 100, 1)
-    images = train.TrainingImages(
-        sample.train_images[chosen.labelled],
-        F.one_hot(sample.train_labels[chosen.labelled], 10).float(),
-        sample.train_images,
-    )
+    images = train.TrainingImages.of(sample, chosen.labelled)
     model = train.build_for(experiment)
     optimizers = optimization.make_optimizers(experiment, model)
     before = copy.deepcopy(model)

@@ -90,7 +90,6 @@ def layers() -> Results:
 def steps() -> Results:
     """Three steps of AdamW, and two training steps of the whole model."""
     import torch
-    import torch.nn.functional as F
 
     from exon import data, train
     from exon.experiment import Experiment
@@ -105,8 +104,7 @@ def steps() -> Results:
     yield "AdamW", (weights,)
     experiment, sample = Experiment.create(dataset="mnist", profile="smoke"), data.load("mnist", "sample")
     model = build("mnist", experiment.build_prior(), 1.0, torch.Generator().manual_seed(3))
-    targets = F.one_hot(sample.train_labels[:N], 10).float()
-    images = train.TrainingImages(sample.train_images[:N], targets, sample.train_images)
+    images = train.TrainingImages.of(sample, slice(N))
     step = train.make_step(experiment, model, make_optimizers(experiment, model), images)
     torch.manual_seed(5)
     for _ in range(2):

@@ -22,7 +22,6 @@ THREADS = arithmetic.THREADS
 def seconds() -> float:
     """The median time of a step with SCI and the authors' batches, in this process."""
     import torch
-    import torch.nn.functional as F
 
     from exon import train
     from exon.experiment import Experiment
@@ -34,8 +33,7 @@ def seconds() -> float:
         data.load("mnist", "sample"),
     )
     model = build("mnist", experiment.build_prior(), 1.0, torch.Generator().manual_seed(1))
-    targets = F.one_hot(sample.train_labels[:100], 10).float()
-    images = train.TrainingImages(sample.train_images[:100], targets, sample.train_images)
+    images = train.TrainingImages.of(sample, slice(100))
     step = train.make_step(experiment, model, make_optimizers(experiment, model), images)
     labelled = experiment.labelled_batch_size
     times = []
