@@ -1,4 +1,4 @@
-"""What is claimed of the small runs on CIFAR-10."""
+"""What is claimed of the runs on CIFAR-10, small ones and two of the authors' width."""
 
 from exon.evaluation.claims.claim import Claim, ordered
 from exon.evaluation.claims.evidence import (
@@ -15,7 +15,8 @@ from exon.evaluation.claims.evidence import (
 PATH = "cifar10/beta-*"
 CELLS = "cifar10/beta-0.05_* cifar10/ce-*"
 
-SHOWN = "cifar10/beta-0.05_*"
+SHOWN = "cifar10/beta-0.05_* cifar10_gpu/beta-0.05_*"
+WIDE = "cifar10_gpu/beta-0.05_* cifar10_gpu/ce-true_kl-false_*"
 
 CIFAR10 = (
     Claim(
@@ -107,6 +108,28 @@ CIFAR10 = (
         "cifar10-kl-lowers-error-at-a-third",
         "On CIFAR-10 at a third of the learning rate, too, the run with both terms has a lower test error than that without KL.",
         "cifar10_without_kl/ce-true_kl-*_lr-0.001",
+        extremes("test_error_pct", BOTH, NO_KL),
+        ordered,
+    ),
+    Claim(
+        "cifar10-wide-error",
+        "On CIFAR-10 at beta 0.05, networks of the authors' width have a test error of 15 % or less after the epochs of the profile gpu.",
+        "cifar10_gpu/beta-0.05_*",
+        series("test_error_pct"),
+        lambda means: means.max() <= 15,
+    ),
+    Claim(
+        "cifar10-wide-kl-selects",
+        "On CIFAR-10 at the authors' width, with cross-entropy and no KL all 256 dimensions are activated for every class, with both "
+        "fewer than half.",
+        WIDE,
+        cardinalities,
+        lambda c: c["lowest without KL"] == 256 and c["highest with KL"] < 128,
+    ),
+    Claim(
+        "cifar10-wide-kl-lowers-error",
+        "On CIFAR-10 at the authors' width and learning rate, the run with both terms has a lower test error than that without KL.",
+        WIDE,
         extremes("test_error_pct", BOTH, NO_KL),
         ordered,
     ),
