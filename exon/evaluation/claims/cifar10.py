@@ -113,22 +113,22 @@ CIFAR10 = (
     ),
     Claim(
         "cifar10-wide-error",
-        "On CIFAR-10 at beta 0.05, networks of the authors' width have a test error of 15 % or less after the epochs of the profile gpu.",
+        "On CIFAR-10 at beta 0.05, networks of the authors' width have a test error of 15 % or less at the profile gpu.",
         "cifar10_gpu/beta-0.05_*",
         series("test_error_pct"),
         lambda means: means.max() <= 15,
     ),
     Claim(
         "cifar10-wide-kl-selects",
-        "On CIFAR-10 at the authors' width, with cross-entropy and no KL all 256 dimensions are activated for every class, with both "
-        "fewer than half.",
+        "On CIFAR-10 at the authors' width, with cross-entropy and no KL all 256 dimensions are activated for every class, with "
+        "both fewer than half.",
         WIDE,
         cardinalities,
         lambda c: c["lowest without KL"] == 256 and c["highest with KL"] < 128,
     ),
     Claim(
         "cifar10-wide-kl-lowers-error",
-        "On CIFAR-10 at the authors' width and learning rate, the run with both terms has a lower test error than that without KL.",
+        "On CIFAR-10 at the authors' width and learning rate, the run with both terms has a lower test error than without KL.",
         WIDE,
         extremes("test_error_pct", BOTH, NO_KL),
         ordered,
