@@ -1,7 +1,7 @@
 """A training step as one CUDA graph: a GPU runs its thousand small kernels without waiting until Python has launched each.
 
-The bits are those of the step itself. Random numbers come from PyTorch's default generator of the GPU, which moves on with every
-replay as it does with the kernels one by one.
+Random numbers come from PyTorch's default generator of the GPU, which moves on with every replay as it does with the kernels
+one by one.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ WARM_UP = 3
 """Steps of one shape before its graph is captured. They build what must not be built meanwhile, such as cuBLAS's workspaces."""
 
 
-class Captured(NamedTuple):
+class Replayable(NamedTuple):
     """A graph with the tensors that it reads and writes in every replay."""
 
     graph: torch.cuda.CUDAGraph
@@ -31,10 +31,11 @@ class Captured(NamedTuple):
 
 
 def captured(step: "Step", optimizers: Sequence[torch.optim.Optimizer], device: torch.device) -> "Step":
-    """The same step, replayed as a CUDA graph from the fourth call on with as many images.
+    """The same step, captured as a CUDA graph for each shape of its batches after `WARM_UP` steps, and replayed from then on.
 
-    The terms that it returns hold until the next call. What else the step reads besides its arguments and the learning rates is
-    what it was at the capture.
+    The bits are those of its kernels launched one by one, with the learning rates, beta and lambda2 in float32. Numbers and
+    modes in Python stay those of the capture. Tensors must stay where they are, and are read with what they hold. The terms that
+    a replay returns hold until the next one.
 
     Args:
         step: waits for nothing on the CPU; its beta and lambda2 may be tensors.
@@ -43,8 +44,8 @@ def captured(step: "Step", optimizers: Sequence[torch.optim.Optimizer], device: 
     stream = torch.cuda.Stream(device)
     beta_read, lambda2_read = (torch.zeros((), device=device) for _ in range(2))
     rates_read = [torch.zeros((), device=device) for _ in optimizers]
-    taken: Counter[tuple[int, int, bool]] = Counter()
-    graphs: dict[tuple[int, int, bool], Captured] = {}
+    steps: Counter[tuple[int, int, bool]] = Counter()
+    graphs: dict[tuple[int, int, bool], Replayable] = {}
 
     def run(
         labelled: Tensor, unlabelled: Tensor, beta: float | Tensor, lambda2: float | Tensor, crop: bool = False
@@ -54,27 +55,32 @@ def captured(step: "Step", optimizers: Sequence[torch.optim.Optimizer], device: 
         lambda2_read.fill_(lambda2)
         for rate, group in zip(rates_read, groups, strict=True):
             rate.fill_(group["lr"])
-        kind = len(labelled), len(unlabelled), crop
-        if kind not in graphs:
-            taken[kind] += 1
-            if taken[kind] <= WARM_UP:
-                with _after_and_before_all_else(stream), _read_from(groups, rates_read, capturable=False):
-                    return step(labelled, unlabelled, beta_read, lambda2_read, crop)
+        shape = len(labelled), len(unlabelled), crop
+        if shape not in graphs:
+            steps[shape] += 1
+            if steps[shape] <= WARM_UP:
+                with _aside(stream), _read_from(groups, rates_read, capturable=False):
+                    return _detached(step(labelled, unlabelled, beta_read, lambda2_read, crop))
             graph, inputs = torch.cuda.CUDAGraph(), (labelled.clone(), unlabelled.clone())
             with _read_from(groups, rates_read, capturable=True), torch.cuda.graph(graph, stream=stream):
                 terms = step(*inputs, beta_read, lambda2_read, crop)
-            graphs[kind] = Captured(graph, *inputs, terms)
-        known = graphs[kind]
-        known.labelled.copy_(labelled)
-        known.unlabelled.copy_(unlabelled)
-        known.graph.replay()
-        return known.terms
+            graphs[shape] = Replayable(graph, *inputs, _detached(terms))
+        replayable = graphs[shape]
+        replayable.labelled.copy_(labelled)
+        replayable.unlabelled.copy_(unlabelled)
+        replayable.graph.replay()
+        return replayable.terms
 
     return run
 
 
+def _detached(terms: Terms) -> Terms:
+    """Without what a backward pass would need, which else stays in memory where a term is not in the objective."""
+    return Terms(*(None if term is None else term.detach() for term in terms))
+
+
 @contextmanager
-def _after_and_before_all_else(stream: torch.cuda.Stream) -> Iterator[None]:
+def _aside(stream: torch.cuda.Stream) -> Iterator[None]:
     """Work inside goes to the stream, after all that was launched before, and before all that is launched later."""
     current = torch.cuda.current_stream(stream.device)
     stream.wait_stream(current)

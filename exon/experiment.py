@@ -63,8 +63,8 @@ PROFILES: dict[str, dict[str, dict[str, Any]]] = {
         "paper": {"epochs": 600},
     },
 }
-"""How large a run is, by data set and profile, never objective or prior; "gpu", minutes of a large one, names a recipe and a
-precision as well. Stored runs rest on it."""
+"""How large a run is, by data set and profile, never objective or prior; "gpu", which takes minutes
+on a large GPU, names a recipe and a precision as well. Stored runs rest on it."""
 
 
 SAMPLE: dict[str, dict[str, Any]] = {"mnist": {"validation": 500}, "cifar10": {"labels": 200, "validation": 200}}

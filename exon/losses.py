@@ -106,7 +106,7 @@ def mix_up(
 
 
 def mix_weights(a: float, device: torch.device) -> Callable[[], Tensor | float]:
-    """A function that draws c ~ Beta(a, a) for `mix_up`: on CUDA there, so that nothing waits for it, else a number."""
+    """A function that draws c ~ Beta(a, a) for `mix_up`: on CUDA a tensor, for which the CPU does not wait, else a number."""
     distribution = Beta(*torch.full((2,), a, device=device if device.type == "cuda" else "cpu"))
     return distribution.sample if device.type == "cuda" else lambda: distribution.sample().item()
 

@@ -12,7 +12,7 @@ The classifier gives w, the encoder m and v, the decoder D; mu_k and s2_k are th
 import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -55,7 +55,7 @@ class EXoN(nn.Module):
         decoder: nn.Module,
         prior: GaussianMixturePrior,
         mirrored: bool = False,
-        precision: str = "float32",
+        precision: Literal["float32", "bfloat16"] = "float32",
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -78,7 +78,7 @@ class EXoN(nn.Module):
 
     def pseudo_label(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
         """The soft targets of SCI on unlabelled images, (N, K): `exon.networks.layers.Classifier.pseudo_label`."""
-        with self._precision(x.device):
+        with self._autocast(x.device):
             return self.classifier.pseudo_label(x)
 
     def encode(self, x: Float[Tensor, "n c h w"]) -> tuple[Float[Tensor, "n k d"], Float[Tensor, "n k d"]]:
@@ -108,10 +108,10 @@ class EXoN(nn.Module):
         return Output(log_weights, mean, log_variance, z, self.decode(z))
 
     def _run(self, network: nn.Module, x: Tensor) -> Tensor:
-        with self._precision(x.device):
+        with self._autocast(x.device):
             return network(x).float()
 
-    def _precision(self, device: torch.device) -> AbstractContextManager[None]:
+    def _autocast(self, device: torch.device) -> AbstractContextManager[None]:
         return torch.autocast(device.type, torch.bfloat16) if self.precision == "bfloat16" else nullcontext()
 
 
@@ -154,7 +154,7 @@ def build(
     autoencoder_width: float | None = None,
     initialisation: str = "glorot",
     mirrored: bool = False,
-    precision: str = "float32",
+    precision: Literal["float32", "bfloat16"] = "float32",
 ) -> EXoN:
     """The paper's networks for a dataset, freshly initialised.
 
@@ -168,12 +168,14 @@ def build(
         mirrored, precision: as `EXoN` takes them.
 
     Raises:
-        UserError: unknown dataset, or width not positive.
+        UserError: unknown dataset or precision, or width not positive.
     """
     if dataset not in ("mnist", "cifar10"):
         raise UserError(f"dataset = {dataset!r} is not known: give 'mnist' or 'cifar10'.")
     if not width > 0:
         raise UserError(f"width = {width!r} is not accepted: give a positive number.")
+    if precision not in ("float32", "bfloat16"):
+        raise UserError(f"precision = {precision!r} is not known: give 'float32' or 'bfloat16'.")
     classes, dim = prior.num_classes, prior.latent_dim
     other = width if autoencoder_width is None else autoencoder_width
     if dataset == "mnist":

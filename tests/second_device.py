@@ -200,7 +200,7 @@ class Module(_DummyBackendModule):
 def active() -> Iterator[torch.device]:
     """Inside, `torch.Generator` makes generators of this device too, and the CPU refuses them; yields the device.
 
-    Beside CUDA PyTorch's backward pass takes no such device: there the test is skipped, and those on CUDA itself run.
+    Where there is CUDA, PyTorch's backward pass refuses this device, and the test is skipped.
     """
     if torch.cuda.is_available():
         pytest.skip("CUDA is here itself")

@@ -36,6 +36,8 @@ def test_cuda_is_set_to_deterministic_algorithms(monkeypatch):
     monkeypatch.setattr(torch.utils.deterministic, "fill_uninitialized_memory", True)
     backends = (torch.backends.cudnn, torch.backends.cuda.matmul)
     before = [backend.allow_tf32 for backend in backends]
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(False)
     try:
         for backend in backends:
             backend.allow_tf32 = True
@@ -48,7 +50,7 @@ def test_cuda_is_set_to_deterministic_algorithms(monkeypatch):
     finally:
         for backend, allowed in zip(backends, before, strict=True):
             backend.allow_tf32 = allowed
-        torch.use_deterministic_algorithms(False)
+        torch.use_deterministic_algorithms(deterministic)
 
 
 @pytest.fixture
@@ -210,29 +212,56 @@ def test_every_device_and_precision_trains_alike(dataset, device, precision, sam
 
 
 @on_cuda
-def test_cuda_agrees_with_the_cpu(fitted, sample):
-    there = train.fit(Experiment.create(**TINY, device="cuda"), sample)
-    for ours, theirs in zip(fitted.history, there.history, strict=True):
+def test_cuda_agrees_with_the_cpu(sample):
+    here, there = (train.fit(Experiment.create(**TINY, device=device), sample).history for device in ("cpu", "cuda"))
+    for ours, theirs in zip(here, there, strict=True):
         assert ours["train_recon"] == pytest.approx(theirs["train_recon"], rel=0.05)
 
 
+TWO_SHAPES = {**TINY, "batch_size": 32, "labelled_batch_size": 8}
+"""Twelve steps an epoch with 8 or 4 labelled images: both graphs are captured in the first, and replayed in the second."""
+EVERYTHING = {"averaged_pseudo_labels": True, "ema_decay": 0.9, "crop_share": 0.5, "precision": "bfloat16"}
+
+
 @on_cuda
-@pytest.mark.parametrize("settings", [TINY, {"dataset": "cifar10", "profile": "smoke", "precision": "bfloat16"}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {**TWO_SHAPES, "learn_beta": True},
+        {**TWO_SHAPES, "use_elbo": False},
+        {**TWO_SHAPES, "use_kl": False, "use_sci": False},
+        {"dataset": "cifar10", "profile": "smoke", "recipe": "short", "epochs": 2, **EVERYTHING},
+    ],
+)
 def test_a_graph_has_the_bits_of_its_kernels_one_by_one(settings, sample, monkeypatch):
     images = data.load("cifar10", "sample") if "dataset" in settings else sample
-    experiment = Experiment.create(**settings, device="cuda", ema_decay=0.9, learning_rate_schedule="linear")
+    experiment = Experiment.create(**settings, device="cuda")
+    replay, replays = torch.cuda.CUDAGraph.replay, []
+    monkeypatch.setattr(torch.cuda.CUDAGraph, "replay", lambda graph: replays.append(replay(graph)))
     replayed = train.fit(experiment, images)
+    assert len(replays) >= 6
+    replays.clear()
     monkeypatch.setattr(cuda_graph, "WARM_UP", 10**6)
     launched = train.fit(experiment, images)
+    assert not replays
     assert without_time(replayed.history) == without_time(launched.history)
 
 
 @on_cuda
 def test_a_resumed_run_on_cuda_equals_an_uninterrupted_one(sample, tmp_path):
-    experiment = Experiment.create(**TINY, device="cuda")
+    experiment = Experiment.create(**TWO_SHAPES, device="cuda")
     stop_after_the_first_epoch(experiment, sample, tmp_path / "checkpoint.pt")
     resumed = train.fit(experiment, sample, tmp_path / "checkpoint.pt")
     assert without_time(resumed.history) == without_time(train.fit(experiment, sample).history)
+
+
+@on_cuda
+@pytest.mark.parametrize("a", [0.1, 2.0])
+def test_weights_of_mixes_on_cuda_are_drawn_from_beta(a):
+    draw = losses.mix_weights(a, torch.device("cuda"))
+    weights = torch.stack([draw() for _ in range(5000)]).cpu()
+    assert weights.mean().item() == pytest.approx(0.5, abs=0.03)
+    assert weights.var().item() == pytest.approx(1 / (4 * (2 * a + 1)), rel=0.1)
 
 
 @on_cuda

@@ -156,7 +156,7 @@ def other_arithmetic(stored: dict[str, Any], here: dict[str, Any]) -> list[str]:
         reasons |= {f"{name} = {was}, here {now}": None for name, was, now in pairs if was != now}
         processors = old["processor"], new["processor"]
         if old["accelerator"] == new["accelerator"] != "none":
-            reasons["sums on an accelerator have no fixed order"] = None
+            reasons["the bits of an accelerator are not promised"] = None
         elif not all(isinstance(processor, dict) for processor in processors):
             reasons["a record does not tell the processor's model"] = None
         elif _kernels(processors[0]) != _kernels(processors[1]) and old.get("arithmetic") != "portable":
@@ -240,12 +240,16 @@ def seeds_of(run: Path) -> tuple[Seeds, dict[str, Seeds]]:
     """The stored seeds of a run's own setting, and those of its neighbours by name.
 
     A setting is everything in an experiment but its seed, its device, and the names of its profile and its recipe. A
-    neighbour is a setting of the same notebook that differs in exactly one of `PATHS`, and has two seeds or more.
+    neighbour is a setting of the same notebook that differs in exactly one of `PATHS`, and has two seeds or more. Runs on
+    another accelerator are left out: one seed may have run on two.
     """
     settings: dict[Experiment, Seeds] = {}
-    judge = judged.judge_of(record.read(run))
+    stored = record.read(run)
+    judge, accelerator = judged.judge_of(stored), record.training_provenance(stored)["accelerator"]
     for folder in (*_beside(run), run):
         content = record.read(folder)
+        if record.training_provenance(content)["accelerator"] != accelerator:
+            continue
         experiment = Experiment(**content["experiment"])
         alike = content if judged.judge_of(content) == judge else judged.without(content)
         settings.setdefault(_setting(experiment), {})[experiment.seed] = alike["metrics"]

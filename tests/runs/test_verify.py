@@ -252,3 +252,11 @@ def test_the_command_ends_with_2_where_there_is_nothing_to_compare(store, exon, 
     code, printed, err = exon("verify", store("a"), "--against", store("own", beta=2.0), "--brief")
     assert (code, printed) == (2, "")
     assert "holds another experiment" in err
+
+
+def test_a_seed_counts_as_it_ran_on_the_runs_own_device(store):
+    run = store("beta-1_seed-1")
+    store("beta-1_seed-2", {**METRICS, "kl": 7.0}, seed=2)
+    store("gpu_beta-1_seed-2", {**METRICS, "kl": 70.0}, {"accelerator": "NVIDIA H100"}, seed=2, device="cuda")
+    own, _ = verify.seeds_of(run)
+    assert {seed: metrics["kl"] for seed, metrics in own.items()} == {1: 6.0, 2: 7.0}
