@@ -39,6 +39,7 @@ RECIPES: dict[str, dict[str, dict[str, Any]]] = {
             "learning_rate_schedule": "linear",
             "mirrored_evaluation": True,
             "elbo_share": 0.5,
+            "initialisation": "dirac",
         },
     },
 }
