@@ -18,6 +18,7 @@ from exon.figures.plots import COLORS, GREY, mark_centers, same_epochs, scatter,
 from exon.prior import GaussianMixturePrior
 
 HERE, AUTHORS = COLORS[0], COLORS[6]
+RUNS, MARKERS = (HERE, COLORS[4], COLORS[2]), "o^v"
 TERMS = {
     "test_recon": "reconstruction",
     "test_kl_label": "KL of the label",
@@ -95,16 +96,18 @@ def curves(here: pd.DataFrame, authors: pd.DataFrame) -> Figure:
     return figure
 
 
-def step_curves(here: pd.DataFrame, authors: pd.DataFrame) -> Figure:
+def step_curves(here: Mapping[str, pd.DataFrame], authors: pd.DataFrame) -> Figure:
     """Test error and the terms of the bound on test images against the training step, the authors' dashed.
 
     Args:
-        here, authors: columns step, test_error_pct and those of `TERMS`.
+        here: what the legend calls a run -> its columns step, test_error_pct and those of `TERMS`.
+        authors: the same columns.
     """
     panels = {"test_error_pct": "test error (%)", **TERMS}
     figure, axes = two_columns(len(panels), height=2.6, sharex=True)
     for axis, (column, title) in zip(axes, panels.items(), strict=True):
-        axis.plot(here["step"], here[column], color=HERE, marker="o", ms=3, label="here")
+        for (name, run), color, marker in zip(here.items(), RUNS, MARKERS, strict=False):
+            axis.plot(run["step"], run[column], color=color, marker=marker, ms=3, label=name)
         axis.plot(authors["step"], authors[column], color=AUTHORS, linestyle="--", marker="s", ms=3, label="authors")
         axis.set(title=title)
         axis.set_ylim(bottom=0)
@@ -114,19 +117,21 @@ def step_curves(here: pd.DataFrame, authors: pd.DataFrame) -> Figure:
     return figure
 
 
-def ratios(values: Mapping[str, Sequence[float]], xlabel: str) -> Figure:
+def ratios(values: pd.DataFrame, xlabel: str) -> Figure:
     """Ratios on a logarithmic axis, a row for each kind with a mark for each run; dashed: 1.
 
     Args:
-        values: what stands before a row -> its ratio in each run.
+        values: a row for each kind, by the words before it, and a column for each run, by its name in the legend.
     """
-    figure, axis = plt.subplots(figsize=(6, 0.9 + 0.34 * len(values)), layout="constrained")
-    for height, ratios_of_runs in enumerate(values.values()):
-        axis.plot(ratios_of_runs, [height] * len(ratios_of_runs), "o", color=HERE, markersize=6, alpha=0.8)
+    kinds = range(len(values))
+    figure, axis = plt.subplots(figsize=(6, 1.2 + 0.34 * len(values)), layout="constrained")
+    for name, color, marker in zip(values, RUNS, MARKERS, strict=False):
+        axis.plot(
+            values[name], kinds, linestyle="none", marker=marker, color=color, markersize=6, alpha=0.8, label=name
+        )
     axis.axvline(1, color=GREY, linewidth=0.8, linestyle="--")
-    axis.set(
-        xscale="log", xlabel=xlabel, yticks=range(len(values)), yticklabels=list(values), ylim=(-0.6, len(values) - 0.4)
-    )
+    axis.set(xscale="log", xlabel=xlabel, yticks=kinds, yticklabels=list(values.index), ylim=(-0.6, len(values) - 0.4))
+    figure.legend(loc="outside lower center", ncols=len(values.columns))
     axis.invert_yaxis()
     axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     return figure

@@ -143,16 +143,21 @@ def test_curves_share_the_step():
     columns = ["test_error_pct", *compare.TERMS]
     here = pd.DataFrame({"step": [100, 200], **{name: [2.0, 1.0] for name in columns}})
     authors = pd.DataFrame({"step": [390], **{name: [0.5] for name in columns}})
-    for axis in compare.step_curves(here, authors).axes:
-        solid, dashed = axis.lines
-        np.testing.assert_allclose(solid.get_xydata(), [[100, 2], [200, 1]])
+    longer = here.assign(step=[300, 600])
+    for axis in compare.step_curves({"small": here, "large": longer}, authors).axes:
+        small, large, dashed = axis.lines
+        np.testing.assert_allclose(small.get_xydata(), [[100, 2], [200, 1]])
+        np.testing.assert_allclose(large.get_xydata(), [[300, 2], [600, 1]])
+        assert [line.get_label() for line in axis.lines] == ["small", "large", "authors"]
         np.testing.assert_allclose(dashed.get_xydata(), [[390, 0.5]])
 
 
 def test_a_ratio_is_drawn_for_every_run_in_the_row_of_its_kind():
-    (axis,) = compare.ratios({"activated": [5.0, 6.0], "random": [0.5]}, "ratio").axes
-    np.testing.assert_allclose(axis.lines[0].get_xydata(), [[5, 0], [6, 0]])
-    np.testing.assert_allclose(axis.lines[1].get_xydata(), [[0.5, 1]])
+    table = pd.DataFrame({"small": [5.0, 0.5], "large": [6.0, 0.7]}, ["activated", "random"])
+    (axis,) = compare.ratios(table, "ratio").axes
+    np.testing.assert_allclose(axis.lines[0].get_xydata(), [[5, 0], [0.5, 1]])
+    np.testing.assert_allclose(axis.lines[1].get_xydata(), [[6, 0], [0.7, 1]])
+    assert [line.get_label() for line in axis.lines[:2]] == ["small", "large"]
     assert [label.get_text() for label in axis.get_yticklabels()] == ["activated", "random"]
 
 

@@ -173,7 +173,8 @@ def origin(env: BuildEnvironment, names: str, done: list[Path]) -> nodes.paragra
         which = f"the run{'s' * bool(first)} {', '.join(first)}{' and ' * bool(first)}{last} {of}"
     else:
         which = f"{'all' if len(done) == len(runs) else f'{len(done)} of'} {len(runs)} runs {of}"
-    scale = f": profile {runs[0].experiment.profile}, {'/'.join(map(str, epochs))} epochs. Again: "
+    profiles = " and ".join(dict.fromkeys(run.experiment.profile for run in runs))
+    scale = f": profile {profiles}, {'/'.join(map(str, epochs))} epochs. Again: "
     link = linked(env, nodes.inline(which, which), anchor(done[0]))
     paragraph = nodes.paragraph("", "", nodes.Text("From "), link, nodes.Text(scale), classes=["record"])
     for name in grids:

@@ -20,7 +20,7 @@ from exon.prior import GaussianMixturePrior
 from exon.runs import checkpoint, record
 from exon_book import ablation
 from exon_book.lookup import by_beta, median_run
-from exon_book.tables.trials import curves
+from exon_book.tables.trials import curves, scale
 
 SHOWN = (0.1, 5.0, 50.0)
 """The values of beta at which the page shows single runs: those at which all seeds keep their weights."""
@@ -230,13 +230,14 @@ SUBSPACES = {
 
 
 def cifar10_subspaces(runs: list[Path]) -> Figure:
-    """What noise in a subspace changes, beside the same noise in all other dimensions: of each run that measured it."""
-    table = measured(runs, *SUBSPACES)
-    values = {name: table[metric].tolist() for metric, name in SUBSPACES.items()}
-    return compare.ratios(values, "change of a pixel, inside : outside")
+    """What noise in a subspace changes, beside the same noise in all other dimensions: of each run."""
+    table = pd.concat([measured([run], *SUBSPACES) for run in runs]).rename(columns=SUBSPACES)
+    table.index = [scale(record.experiment_of(run)) for run in runs]
+    return compare.ratios(table.T, "change of a pixel, inside : outside")
 
 
 BETA, CIFAR10 = "beta beta_seeds", "cifar10/beta-*"
+BOTH_SCALES = "cifar10_gpu/beta-0.05_* cifar10/beta-0.05_*"
 FIRST = "first_epochs beta/beta-0.1_* beta/beta-0.25_* beta/beta-1_* beta_seeds/beta-0.1_* beta_seeds/beta-0.25_*"
 CELLS_OF_ALL = "ablation ablation_seeds/v?_*"
 FIGURES = {
@@ -256,11 +257,11 @@ FIGURES = {
     "ablation-grids": Plotted("ablation/v2_*", ablation_grids, of_seed_1),
     "ablation-effects": Plotted(CELLS_OF_ALL, ablation.effects),
     "ablation-every-run": Plotted(CELLS_OF_ALL, ablation.every_run),
-    "cifar10-curves": Plotted("cifar10/beta-0.05_*", lambda runs: compare.step_curves(*curves(runs))),
-    "cifar10-v-nat": Plotted("cifar10/beta-0.05_*", cifar10_v_nat, lambda runs: [median_run(runs)]),
+    "cifar10-curves": Plotted(BOTH_SCALES, lambda runs: compare.step_curves(*curves(runs))),
+    "cifar10-v-nat": Plotted("cifar10_gpu/beta-0.05_*", cifar10_v_nat, lambda runs: [median_run(runs)]),
     "cifar10-table": Plotted(CIFAR10, cifar10_table),
     "cifar10-explained": Plotted(CIFAR10, explained(CIFAR10_EXPLAINED, "cifar10")),
-    "cifar10-subspaces": Plotted("cifar10/beta-0.05_*", cifar10_subspaces),
+    "cifar10-subspaces": Plotted(BOTH_SCALES, cifar10_subspaces),
     "path-lambda1": Plotted(PATH, path_over("lambda1", "center_error_pct", "test_error_pct")),
     "path-kl": Plotted(PATH, path_over("kl_weight", *ablation.TITLES)),
 }

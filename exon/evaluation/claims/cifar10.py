@@ -15,7 +15,8 @@ from exon.evaluation.claims.evidence import (
 PATH = "cifar10/beta-*"
 CELLS = "cifar10/beta-0.05_* cifar10/ce-*"
 
-SHOWN = "cifar10/beta-0.05_* cifar10_gpu/beta-0.05_*"
+SMALL = "cifar10/beta-0.05_*"
+SHOWN = f"{SMALL} cifar10_gpu/beta-0.05_*"
 WIDE = "cifar10_gpu/beta-0.05_* cifar10_gpu/ce-true_kl-false_*"
 
 CIFAR10 = (
@@ -43,8 +44,9 @@ CIFAR10 = (
     ),
     Claim(
         "cifar10-label-dimensions-tell-more",
-        "At beta 0.05 a linear classifier finds the label more often in the ten label dimensions than in the activated others.",
-        SHOWN,
+        "In the small run at beta 0.05 a linear classifier finds the label more often in the ten label dimensions than in the "
+        "activated others.",
+        SMALL,
         metrics_apart("probe_activated_pct", "probe_label_pct"),
         ordered,
     ),
@@ -120,11 +122,11 @@ CIFAR10 = (
     ),
     Claim(
         "cifar10-wide-kl-selects",
-        "On CIFAR-10 at the authors' width, with cross-entropy and no KL all 256 dimensions are activated for every class, with "
-        "both fewer than half.",
+        "On CIFAR-10 at the authors' width, with cross-entropy and no KL at least 255 of 256 dimensions are activated for every "
+        "class, with both fewer than half.",
         WIDE,
         cardinalities,
-        lambda c: c["lowest without KL"] == 256 and c["highest with KL"] < 128,
+        lambda c: c["lowest without KL"] >= 255 and c["highest with KL"] < 128,
     ),
     Claim(
         "cifar10-wide-kl-lowers-error",

@@ -21,9 +21,12 @@ OURS = (
     "| cross-entropy on the labelled images alone, β = 5, {over}`max controls/supervised-only_*::epochs:d` epochs, "
     "{over}`runs controls/supervised-only_*::seed` "
     "| supervised | {over}`spread controls/supervised-only_*::test_error_pct:.2f` | – | [MNIST](mnist.md) |",
-    "| **this companion**, {over}`max cifar10/beta-0.05_*::epochs:d` epochs, width {over}`max cifar10/beta-0.05_*::width:g`, "
-    "{over}`runs cifar10/beta-0.05_*::seed` "
-    "| deep generative | – | {over}`spread cifar10/beta-0.05_*::test_error_pct:.2f` | [ledger](ledger.md) |",
+    *(
+        f"| **this companion**, {{over}}`max {runs}::epochs:d` epochs, width {{over}}`max {runs}::width:g`, "
+        f"{{over}}`runs {runs}::seed` "
+        f"| deep generative | – | {{over}}`spread {runs}::test_error_pct:.2f` | [ledger](ledger.md) |"
+        for runs in ("cifar10_gpu/beta-0.05_*", "cifar10/beta-0.05_*")
+    ),
 )
 
 

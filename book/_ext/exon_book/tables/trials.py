@@ -40,13 +40,22 @@ def authors_error_at(beta: float, steps: int) -> float:
     return float(curve["test_error_pct"].iloc[(curve["step"] - steps).abs().argmin()])
 
 
-def curves(runs: list[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The learning curve of the first of some runs, and the authors' over the same steps: columns step and the test terms."""
-    experiment = record.experiment_of(runs[0])
-    history = pd.read_csv(runs[0] / "history.csv")
-    here = history.assign(step=history["epoch"] * (TRAINING_IMAGES // experiment.batch_size))
+def curves(runs: list[Path]) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    """The learning curves of some runs at one beta, by `scale`, and the authors' over the same steps: columns step and the test
+    terms.
+    """
+    here = {}
+    for run in runs:
+        experiment, history = record.experiment_of(run), pd.read_csv(run / "history.csv")
+        here[scale(experiment)] = history.assign(step=history["epoch"] * (TRAINING_IMAGES // experiment.batch_size))
     authors = authors_by_step(experiment.beta)
-    return here, authors[authors["step"] <= here["step"].max() + AUTHORS_STEPS]
+    last = max(history["step"].max() for history in here.values())
+    return here, authors[authors["step"] <= last + AUTHORS_STEPS]
+
+
+def scale(experiment: Experiment) -> str:
+    """How large a run is, in the words of a legend."""
+    return f"width {experiment.width:g}, {experiment.epochs} epochs"
 
 
 class Trials(GridDirective):
