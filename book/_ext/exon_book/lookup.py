@@ -173,8 +173,10 @@ def origin(env: BuildEnvironment, names: str, done: list[Path]) -> nodes.paragra
         which = f"the run{'s' * bool(first)} {', '.join(first)}{' and ' * bool(first)}{last} {of}"
     else:
         which = f"{'all' if len(done) == len(runs) else f'{len(done)} of'} {len(runs)} runs {of}"
-    profiles = " and ".join(dict.fromkeys(run.experiment.profile for run in runs))
-    scale = f": profile {profiles}, {'/'.join(map(str, epochs))} epochs. Again: "
+    profiles = sorted({run.experiment.profile for run in runs})
+    scale = (
+        f": profile{'s' * (len(profiles) > 1)} {' and '.join(profiles)}, {'/'.join(map(str, epochs))} epochs. Again: "
+    )
     link = linked(env, nodes.inline(which, which), anchor(done[0]))
     paragraph = nodes.paragraph("", "", nodes.Text("From "), link, nodes.Text(scale), classes=["record"])
     for name in grids:
