@@ -144,10 +144,11 @@ def test_the_tally_of_verdicts_is_that_of_the_table(site):
     page = pages(site)[site / "book" / "index.html"]
     verdicts = Counter(row.td.text.strip() for row in page.select("table.verdicts tbody tr"))
     words = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-    assert verdicts.keys() == {"Partly", "Open"}  # else the sentence is another one
-    total, partly, still_open = (words[n] for n in (verdicts.total(), verdicts["Partly"], verdicts["Open"]))
+    assert verdicts.keys() == {"Partly", "Open", "Against"}  # else the sentence is another one
+    total = words[verdicts.total()]
+    partly, still_open, against = (words[verdicts[word]] for word in ("Partly", "Open", "Against"))
     said = f"The table has {total} rows, one for each claim and data set tested. {partly.capitalize()} are partly supported"
-    said += f" and {still_open} are open; none is supported in full."
+    said += f", {still_open} is open, and {against} is against; none is supported in full."
     assert said in " ".join(page.select_one("article p").text.split())
 
 

@@ -5,6 +5,7 @@
 {metric}`faults.json::runs_kept:d`                        the same from a file of results/ that is no run's
 {authors}`quick/mnist/beta-1_seed-1::test_error_pct:.2f`  the authors' value at the settings and the epoch of that run
 {paper}`cifar10 0.05 test_error_pct:.1f`                  a number of the paper's table: data set, beta, metric
+{paper}`cifar10 0.05 test_recon@600:.1f`                  a number of the authors' curves, after that epoch
 {run-label}  quick/mnist/beta-1_seed-1                     what the run was, where, when, and whether it was made here
 {run-figure} quick/mnist/beta-1_seed-1::latent             the figure that a cell of the executed notebook shows
 {over}`max beta::test_error_pct:.2f`                       min, max, mean, sd or n of a metric over the runs of a grid

@@ -13,6 +13,7 @@ from exon.errors import UserError
 from exon.evaluation import reference
 from exon.evaluation.claims import CLAIMS
 from exon.evaluation.claims.claim import FAILS, UNKNOWN, check
+from exon.experiment import Experiment
 from exon.runs import judged, record
 from exon_book.lookup import anchor, declared, formatted, locate, logger, runs_of, traced, value_of
 from exon_book.reading import RecordRole
@@ -51,6 +52,14 @@ class PaperRole(RecordRole):
     def node(self) -> nodes.Node:
         dataset, beta, column = self.text.split(maxsplit=2)
         metric, _, form = column.partition(":")
+        metric, at, epoch = metric.partition("@")
+        if at:
+            curve = reference.curve(Experiment.create(dataset=dataset, profile="paper", beta=float(beta)))
+            if curve is None or metric not in curve or int(epoch) not in curve["epoch"].values:
+                raise UserError("the authors' curves have no such number")
+            value = curve.set_index("epoch")[metric][int(epoch)]
+            source = f"{metric} at beta {beta} after {epoch} epochs, from results/reference/curves_{dataset}.csv"
+            return traced(self.env, formatted(value, form), source)
         table = reference.paper(dataset)
         chosen = table[(table["beta"] == float(beta)) & (table["metric"] == metric)]
         if len(chosen) != 1:

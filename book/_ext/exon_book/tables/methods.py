@@ -59,14 +59,14 @@ class Speed(GridDirective):
         where = {f"{record.hardware(p)}, {p['threads']} thread{'s' * (p['threads'] > 1)} a run" for p in trained}
         here = [
             "this companion",
-            f"{number(seconds.median(), '.0f')} ({seconds.min():.0f} to {seconds.max():.0f})",
+            number(seconds.median(), ".0f")
+            + (f" ({seconds.min():.0f} to {seconds.max():.0f})" if len(runs) > 1 else ""),
             "; ".join(sorted(where)),
         ]
         theirs = reference.table("speed").set_index("dataset").loc[contents[0]["experiment"]["dataset"]]
         rows = [here, ["the authors", number(theirs["seconds_per_epoch"], ".0f"), theirs["hardware"]]]
-        shown = nodes.inline("", f"{len(runs)} runs of the grid {self.grids}")
-        source = nodes.paragraph(
-            "", "", nodes.Text("Median and range over "), linked(self.env, shown, anchor(runs[0])), classes=["record"]
-        )
+        of, which = ("Median and range over ", f"{len(runs)} runs") if len(runs) > 1 else ("From ", "one run")
+        shown = nodes.inline("", f"{which} of the grid {self.grids}")
+        source = nodes.paragraph("", "", nodes.Text(of), linked(self.env, shown, anchor(runs[0])), classes=["record"])
         source += nodes.Text(f"; the authors' from {theirs['source']}.")
         return [table(("code", "seconds an epoch", "hardware"), rows, kind="record"), source]
