@@ -234,9 +234,9 @@ def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
     return settings
 
 
-def command(notebook: str, experiment: Experiment, out: str) -> str:
-    """The command line that runs an experiment."""
-    return f"python -m exon {arguments(notebook, parameters_of(notebook, experiment), out)}"
+def command(notebook: str, experiment: Experiment, out: str, **others: Any) -> str:
+    """The command line that runs an experiment; `others` are parameters that are no settings of it."""
+    return f"python -m exon {arguments(notebook, parameters_of(notebook, experiment) | others, out)}"
 
 
 def arguments(notebook: str, parameters: dict[str, Any], out: str) -> str:

@@ -120,6 +120,7 @@ def test_what_cannot_be_said_of_several_runs_is_a_warning(small_book):
     complaints = {
         "{claim}`KL falls <nothing>`": "there is no claim 'nothing'",
         "{paper}`cifar10 0.07 test_error_pct:.1f`": "the paper's table has no such number",
+        "{paper}`cifar10 0.05 test_recon@601`": "the authors' curves have no such number",
         "{over}`max beta::nothing:.1f`": "has no metric 'nothing'",
         "{over}`middle beta::kl:.1f`": "nothing is stored for 'middle'",
         "{over}`sd beta/*_seed-1::kl:.1f`": "one run has no standard deviation",

@@ -288,7 +288,9 @@ def test_the_command_of_a_recipe_gives_the_experiment_back():
     for own in ({"recipe": "short"}, {"recipe": "short", "width": 0.125, "crop_share": 0.0}, {"ema_decay": 0.9}):
         e = notebook.check(source, {"profile": "cpu", **own})
         assert notebook.check(source, notebook.parameters_of("cifar10", e)) == e
-    assert notebook.command("cifar10", Experiment.create(dataset="cifar10", profile="gpu"), "x").count("--set") == 0
+    wide = Experiment.create(dataset="cifar10", profile="gpu")
+    assert notebook.command("cifar10", wide, "x").count("--set") == 0
+    assert "--set accuracy_score=true --out" in notebook.command("cifar10", wide, "x", accuracy_score=True)
 
 
 def test_the_command_is_safe_for_a_shell():

@@ -56,7 +56,8 @@ class RunLabel(RecordDirective):
         )
         place = folder.relative_to(self.env.srcdir)
         again = OWN / Path(*place.parts[-3:])
-        command = notebook.command(folder.parts[-2], record.experiment_of(folder), again.as_posix())
+        measured = {"accuracy_score": True} if content.get("parameters", {}).get("accuracy_score") else {}
+        command = notebook.command(folder.parts[-2], record.experiment_of(folder), again.as_posix(), **measured)
         paragraph = nodes.paragraph("", text, classes=["record"])
         paragraph += [linked(self.env, nodes.inline("", "Its record"), anchor(folder)), nodes.Text(": ")]
         paragraph += [nodes.literal("", place.as_posix()), nodes.Text(". Again: "), nodes.literal("", command)]
