@@ -179,6 +179,18 @@ def test_too_little_memory_says_what_to_lower(tiny, sample, monkeypatch, error):
         train.fit(tiny, sample)
 
 
+def test_too_little_memory_for_a_graph_is_too_little_memory(tiny, sample, monkeypatch):
+    def full(*_):
+        try:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        finally:
+            raise RuntimeError("CUDA error: operation failed due to a previous error during capture")
+
+    monkeypatch.setattr(train, "train_epoch", full)
+    with pytest.raises(UserError, match=r"batch_size = 128 and width = 0\.25: give a smaller batch_size or width"):
+        train.fit(tiny, sample)
+
+
 def test_another_runtime_error_is_not_taken_for_lack_of_memory(tiny, sample, monkeypatch):
     def broken(*_):
         raise RuntimeError("the dimensions do not fit")

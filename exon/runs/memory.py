@@ -22,7 +22,8 @@ def advice_on(**settings: float) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if not LACK.search(str(error)):
+        first = error.__context__ or error  # the end of a CUDA graph that lacked memory fails too, for another reason
+        if not LACK.search(f"{error} {first}"):
             raise
         given = " and ".join(f"{name} = {value}" for name, value in settings.items())
         raise UserError(f"The memory is too small for {given}: give a smaller {' or '.join(settings)}.") from error
