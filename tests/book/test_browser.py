@@ -151,7 +151,7 @@ def test_the_verdicts_are_seen_first(visit, width):
     assert {row.locator("td a[href$='.html']").first.inner_text()[0] for row in rows} == set("123456")
     for row in rows:
         cells = row.locator("td").all()
-        assert cells[0].inner_text() in ("Supported", "Partly", "Open")
+        assert cells[0].inner_text() in ("Supported", "Partly", "Open", "Against")
         assert len(cells) == 5
         for cell in cells:
             box = cell.bounding_box()
