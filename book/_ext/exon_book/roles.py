@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 from docutils import nodes
+from sphinx.environment import BuildEnvironment
 
 from exon.errors import UserError
 from exon.evaluation import reference
@@ -17,7 +18,7 @@ from exon.experiment import Experiment
 from exon.runs import judged, record
 from exon_book.lookup import anchor, declared, formatted, locate, logger, runs_of, traced, value_of
 from exon_book.reading import RecordRole
-from exon_book.tables import of_runs
+from exon_book.tables import counted, of_runs
 
 
 class MetricRole(RecordRole):
@@ -35,17 +36,25 @@ class MetricRole(RecordRole):
         return traced(self.env, formatted(value, form), source, "" if alone else anchor(path.parent))
 
 
+def authors_value(
+    env: BuildEnvironment, experiment: Experiment, column: str, epoch: int, form: str
+) -> nodes.Node | None:
+    """What the authors' curve at the settings of an experiment says after an epoch; None where they have none."""
+    curve = reference.curve(experiment)
+    if curve is None or epoch not in curve["epoch"].values:
+        return None
+    value = curve.set_index("epoch")[column][epoch]
+    source = f"{column} after {epoch} epochs, from results/reference/curves_{experiment.dataset}.csv"
+    return traced(env, formatted(value, form), source)
+
+
 class AuthorsRole(RecordRole):
     def node(self) -> nodes.Node:
         run, _, column = self.text.partition("::")
         experiment = record.experiment_of(locate(self.env, run, "run.json").parent)
-        authors = reference.curve(experiment)
-        if authors is None or experiment.epochs > len(authors):
-            return nodes.Text("none with these settings")
         column, _, form = column.partition(":")
-        value = authors.set_index("epoch")[column][experiment.epochs]
-        source = f"{column} after {experiment.epochs} epochs, from results/reference/curves_{experiment.dataset}.csv"
-        return traced(self.env, formatted(value, form), source)
+        found = authors_value(self.env, experiment, column, experiment.epochs, form)
+        return found or nodes.Text("none with these settings")
 
 
 class PaperRole(RecordRole):
@@ -54,12 +63,10 @@ class PaperRole(RecordRole):
         metric, _, form = column.partition(":")
         metric, at, epoch = metric.partition("@")
         if at:
-            curve = reference.curve(Experiment.create(dataset=dataset, profile="paper", beta=float(beta)))
-            if curve is None or metric not in curve or int(epoch) not in curve["epoch"].values:
-                raise UserError("the authors' curves have no such number")
-            value = curve.set_index("epoch")[metric][int(epoch)]
-            source = f"{metric} at beta {beta} after {epoch} epochs, from results/reference/curves_{dataset}.csv"
-            return traced(self.env, formatted(value, form), source)
+            theirs = Experiment.create(dataset=dataset, profile="paper", beta=float(beta))
+            if found := authors_value(self.env, theirs, metric, int(epoch), form):
+                return found
+            raise UserError("the authors' curves have no such number")
         table = reference.paper(dataset)
         chosen = table[(table["beta"] == float(beta)) & (table["metric"] == metric)]
         if len(chosen) != 1:
@@ -80,7 +87,7 @@ STATISTICS: dict[str, Callable[[list[float]], float]] = {
 
 WORDS: dict[str, Callable[[list[float], str], str]] = {
     "spread": of_runs,
-    "runs": lambda values, form: "one run" if len(values) == 1 else f"{len(values)} runs",
+    "runs": lambda values, form: counted(len(values)),
 }
 
 

@@ -17,6 +17,7 @@ CELLS = "cifar10/beta-0.05_* cifar10/ce-*"
 
 SMALL = "cifar10/beta-0.05_*"
 SHOWN = f"{SMALL} cifar10_gpu/beta-0.05_*"
+LADDER = "cifar10_ladder cifar10_without_kl/ce-true_kl-true_lr-0.001"
 WIDE = "cifar10_gpu/beta-0.05_* cifar10_gpu/ce-true_kl-false_*"
 
 CIFAR10 = (
@@ -24,7 +25,7 @@ CIFAR10 = (
         "cifar10-not-by-size",
         "At beta 0.05, noise in the activated dimensions changes a pixel more than noise in as many random ones, each divided by "
         "the change that the same noise makes in all other dimensions.",
-        SHOWN,
+        f"{SHOWN} {LADDER}",
         metrics_apart("rms_ratio_random", "rms_ratio_at_1"),
         ordered,
     ),

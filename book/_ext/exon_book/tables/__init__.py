@@ -34,6 +34,11 @@ def with_spread(mean: float | None, sd: float, form: str) -> str:
     return number(mean, form) + ("" if sd != sd else f" ± {sd:{form}}")
 
 
+def counted(runs: int) -> str:
+    """How many runs, in words."""
+    return "one run" if runs == 1 else f"{runs} runs"
+
+
 def of_runs(values: Iterable[float], form: str) -> str:
     """What runs found: mean and standard deviation; both values of two, whose deviation would say little; the value of one."""
     known = sorted(value for value in values if value is not None and value == value)

@@ -10,7 +10,7 @@ from exon.evaluation import reference
 from exon.runs import record
 from exon_book.lookup import anchor, linked
 from exon_book.reading import GridDirective, RecordDirective
-from exon_book.tables import number, table, with_spread
+from exon_book.tables import counted, number, table, with_spread
 
 OURS = (
     "| **this companion**, {over}`max beta/beta-1_seed-*::epochs:d` epochs, {over}`runs beta/beta-1_seed-*::seed` "
@@ -65,8 +65,8 @@ class Speed(GridDirective):
         ]
         theirs = reference.table("speed").set_index("dataset").loc[contents[0]["experiment"]["dataset"]]
         rows = [here, ["the authors", number(theirs["seconds_per_epoch"], ".0f"), theirs["hardware"]]]
-        of, which = ("Median and range over ", f"{len(runs)} runs") if len(runs) > 1 else ("From ", "one run")
-        shown = nodes.inline("", f"{which} of the grid {self.grids}")
+        of = "Median and range over " if len(runs) > 1 else "From "
+        shown = nodes.inline("", f"{counted(len(runs))} of the grid {self.grids}")
         source = nodes.paragraph("", "", nodes.Text(of), linked(self.env, shown, anchor(runs[0])), classes=["record"])
         source += nodes.Text(f"; the authors' from {theirs['source']}.")
         return [table(("code", "seconds an epoch", "hardware"), rows, kind="record"), source]
