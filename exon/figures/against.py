@@ -35,6 +35,7 @@ Interval = Callable[[Sequence[float]], tuple[float, float]]
 
 MARKER = 5.0  # points
 FAR = 5.0  # a control this many times as high as all values would leave them no room
+NEAR = 0.08  # of the height of all values: the name of a control would lie on the next one
 
 
 def against(
@@ -78,14 +79,14 @@ def against(
                 if sd.any():
                     axis.errorbar(theirs[by], theirs["value"], sd, linestyle="none", capsize=3, color=AUTHORS)
                 heights += [*(theirs["value"] - sd), *(theirs["value"] + sd)]
-        beyond = FAR * max(heights)
-        for name, value in (controls or {}).get(metrics, {}).items():
+        beyond, near = FAR * max(heights), NEAR * max(heights)
+        lines = (controls or {}).get(metrics, {})
+        for name, value in lines.items():
             if value > beyond:
                 above(axis, name, value)
                 continue
-            axis.axhline(value, color=GREY, linewidth=0.8, linestyle="-.")
             start = 0.15 if here[by].min() == 0 else 0.02  # beside the point at zero
-            axis.annotate(name, (start, value), (0, 2), axis.get_yaxis_transform(), "offset points", fontsize=9)
+            _line(axis, name, value, start, any(0 < other - value < near for other in lines.values()))
             heights.append(value)
         axis.set(title=title, xlabel=(LOGARITHMIC | LINEAR)[by], ylabel="", ylim=(min(heights), 1.15 * max(heights)))
         if by in LOGARITHMIC:
@@ -100,6 +101,14 @@ def against(
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles))
     _leave_out_short_intervals(figure)
     return figure
+
+
+def _line(axis: Axes, name: str, value: float, start: float, close_below: bool) -> None:
+    """Draw a control, with its name above its left end; below its right end where another one lies closely above."""
+    axis.axhline(value, color=GREY, linewidth=0.8, linestyle="-.")
+    x, y, ha, va = (0.98, -2, "right", "top") if close_below else (start, 2, "left", "baseline")
+    where = axis.get_yaxis_transform()
+    axis.annotate(name, (x, value), (0, y), where, "offset points", fontsize=9, ha=ha, va=va)
 
 
 def _leave_out_short_intervals(figure: Figure) -> None:

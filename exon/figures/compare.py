@@ -121,17 +121,21 @@ def ratios(values: pd.DataFrame, xlabel: str) -> Figure:
     """Ratios on a logarithmic axis, a row for each kind with a mark for each run; dashed: 1.
 
     Args:
-        values: a row for each kind, by the words before it, and a column for each run, by its name in the legend.
+        values: a row for each kind, by the words before it, and a column for each run, by its name in the legend, which several
+            may share.
     """
     kinds = range(len(values))
     figure, axis = plt.subplots(figsize=(6, 1.2 + 0.34 * len(values)), layout="constrained")
-    for name, color, marker in zip(values, RUNS, MARKERS, strict=False):
-        axis.plot(
-            values[name], kinds, linestyle="none", marker=marker, color=color, markersize=6, alpha=0.8, label=name
+    names = values.columns.unique()
+    for name, color, marker in zip(names, RUNS, MARKERS, strict=False):
+        runs = values.loc[:, values.columns == name]
+        rows = [kind for kind in kinds for _ in range(runs.shape[1])]
+        axis.scatter(
+            runs.to_numpy().ravel(), rows, s=36, marker=marker, color=color, alpha=0.8, linewidth=0, label=name
         )
     axis.axvline(1, color=GREY, linewidth=0.8, linestyle="--")
     axis.set(xscale="log", xlabel=xlabel, yticks=kinds, yticklabels=list(values.index), ylim=(-0.6, len(values) - 0.4))
-    figure.legend(loc="outside lower center", ncols=len(values.columns))
+    figure.legend(loc="outside lower center", ncols=len(names))
     axis.invert_yaxis()
     axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     return figure

@@ -64,6 +64,14 @@ def test_an_interval_that_its_marker_hides_is_not_drawn():
     assert [cap.get_ydata().item() for cap in caps] == pytest.approx(wide)
 
 
+def test_of_two_controls_that_lie_close_the_lower_has_its_name_below_at_the_right():
+    controls = {"kl": {"lower": 1.9, "upper": 2.0, "far": 1.0}}
+    (axis,) = against({"kl": "KL"}, table((1.0, "kl", 2.0, 1)), controls=controls).axes
+    places = {text.get_text(): (text.get_ha(), text.get_va()) for text in axis.texts}
+    assert places["lower"] == ("right", "top")
+    assert places["upper"] == places["far"] == ("left", "baseline")
+
+
 @pytest.mark.parametrize(("chance", "drawn"), [(4.9 * 2, True), (5.1 * 2, False)])
 def test_a_control_far_above_all_values_is_named_and_not_drawn(chance, drawn):
     (axis,) = against({"kl": "KL"}, table((1.0, "kl", 2.0, 1)), controls={"kl": {"chance": chance}}).axes

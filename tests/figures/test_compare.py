@@ -153,11 +153,12 @@ def test_curves_share_the_step():
 
 
 def test_a_ratio_is_drawn_for_every_run_in_the_row_of_its_kind():
-    table = pd.DataFrame({"small": [5.0, 0.5], "large": [6.0, 0.7]}, ["activated", "random"])
+    table = pd.DataFrame([[5.0, 6.0, 8.0], [0.5, 0.7, 0.9]], ["activated", "random"], ["small", "large", "large"])
     (axis,) = compare.ratios(table, "ratio").axes
-    np.testing.assert_allclose(axis.lines[0].get_xydata(), [[5, 0], [0.5, 1]])
-    np.testing.assert_allclose(axis.lines[1].get_xydata(), [[6, 0], [0.7, 1]])
-    assert [line.get_label() for line in axis.lines[:2]] == ["small", "large"]
+    small, large = axis.collections
+    np.testing.assert_allclose(small.get_offsets(), [[5, 0], [0.5, 1]])
+    np.testing.assert_allclose(sorted(large.get_offsets().tolist()), [[0.7, 1], [0.9, 1], [6, 0], [8, 0]])
+    assert [marks.get_label() for marks in axis.collections] == ["small", "large"]
     assert [label.get_text() for label in axis.get_yticklabels()] == ["activated", "random"]
 
 

@@ -9,8 +9,8 @@ from exon.evaluation.claims.evidence import (
     NO_KL,
     cell_means,
     effects_of,
-    errors_by_sci,
     extremes,
+    extremes_by,
     extremes_by_kl,
     last_cross_entropy,
     most_of_all_factors,
@@ -95,10 +95,10 @@ ABLATION = (
     Claim(
         "sci-lowers-error",
         "With both terms, every run with SCI has a lower test error than any without.",
-        "ablation",
-        errors_by_sci,
+        "ablation/v?_ce-true_kl-true_*",
+        extremes_by("use_sci", "test_error_pct", True, False),
         ordered,
-        V3_SEEDS,
+        "ablation_seeds/v3_ce-true_kl-true_*",
     ),
     Claim(
         "sci-both-for-center-error",

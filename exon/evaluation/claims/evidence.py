@@ -74,12 +74,32 @@ def metrics_apart(lower: str, higher: str) -> Evidence:
     return evidence
 
 
+def smallest_quotient(numerator: str, denominator: str) -> Evidence:
+    """The smallest quotient of two metrics of one run, and the number of runs that measured both."""
+
+    def evidence(runs: list[Path]) -> pd.Series:
+        table = measured(runs, numerator, denominator)
+        return pd.Series({"smallest": (table[numerator] / table[denominator]).min(), "runs": len(table)})
+
+    return evidence
+
+
 def extremes(outcome: str, lower: Cell, higher: Cell) -> Evidence:
     """The highest value in one cell of the ablation, and the lowest in another."""
 
     def evidence(runs: list[Path]) -> pd.Series:
         cells = outcomes(runs).groupby(list(FACTORS))[outcome]
         return apart(cells.get_group(lower), cells.get_group(higher), CELLS[lower], CELLS[higher])
+
+    return evidence
+
+
+def extremes_by(setting: str, outcome: str, lower: object, higher: object) -> Evidence:
+    """The highest value with one value of a setting, and the lowest with another."""
+
+    def evidence(runs: list[Path]) -> pd.Series:
+        at = outcomes(runs).groupby(setting)[outcome]
+        return apart(at.get_group(lower), at.get_group(higher), f"{setting} {lower}", f"{setting} {higher}")
 
     return evidence
 
@@ -127,18 +147,22 @@ def cell_means(outcome: str) -> Evidence:
     return evidence
 
 
-def errors_by_sci(runs: list[Path]) -> pd.Series:
-    """With both terms: the highest test error with SCI, the lowest without."""
-    cells = outcomes(runs).query("use_cross_entropy and use_kl").groupby("use_sci")["test_error_pct"]
-    return apart(cells.get_group(True), cells.get_group(False), "with SCI", "without SCI")
-
-
 def last_cross_entropy(runs: list[Path]) -> pd.Series:
     """The labelled images' cross-entropy after the last epoch of every run with lambda1 up to 100."""
     weak = [run for run in runs if (e := record.experiment_of(run)).lambda1 <= 100 and e.use_cross_entropy]
     return pd.Series(
         {run.name: pd.read_csv(run / "history.csv")["train_cross_entropy"].iloc[-1] for run in weak}, dtype=float
     )
+
+
+def last_of(*columns: str) -> Evidence:
+    """The highest value of each of some columns of the histories after the last epoch, over the runs."""
+
+    def evidence(runs: list[Path]) -> pd.Series:
+        last = pd.DataFrame([pd.read_csv(run / "history.csv").iloc[-1] for run in runs])
+        return last[list(columns)].max()
+
+    return evidence
 
 
 def cardinalities(runs: list[Path]) -> pd.Series:
