@@ -147,7 +147,7 @@ def test_the_tally_of_verdicts_is_that_of_the_table(site):
     assert verdicts.keys() == {"Supported", "Partly", "Open", "Against"}  # else the sentence is another one
     total = words[verdicts.total()]
     supported, partly, still_open, against = (words[verdicts[w]] for w in ("Supported", "Partly", "Open", "Against"))
-    said = f"The table has {total} rows, one for each claim and data set tested. {supported.capitalize()} are supported"
+    said = f"The table has {total} rows, one for each claim and data set tested. {supported.capitalize()} is supported"
     said += f", {partly} partly, {still_open} is open, and {against} is against."
     assert said in " ".join(page.select_one("article p").text.split())
 

@@ -1,7 +1,5 @@
 """What is claimed of the runs on CIFAR-10, small ones and wide ones, which have the authors' networks."""
 
-import math
-
 from exon.evaluation.claims.claim import Claim, ordered
 from exon.evaluation.claims.evidence import (
     BOTH,
@@ -32,7 +30,7 @@ CIFAR10 = (
         "cifar10-not-by-size",
         "With both terms, noise in the activated dimensions changes a pixel more than noise in as many random ones, each divided "
         "by the change that the same noise makes in all other dimensions: in every run that measured it.",
-        f"{SMALL} {WIDE_PATH} {LADDER}",
+        f"{SMALL} {WIDE_PATH} cifar10_gpu/sci-false_* {LADDER}",
         smallest_quotient("rms_ratio_at_1", "rms_ratio_random"),
         lambda n: n["smallest"] > 1,
     ),
@@ -155,7 +153,7 @@ CIFAR10 = (
         "On CIFAR-10 at the authors' width, the reconstruction error rises with every step of beta.",
         WIDE_PATH,
         series("recon"),
-        lambda means: means.is_monotonic_increasing,
+        lambda means: (means.diff().dropna() > 0).all(),
     ),
     Claim(
         "cifar10-wide-errs-more-at-1",
@@ -173,18 +171,18 @@ CIFAR10 = (
     ),
     Claim(
         "cifar10-softer-without-sci",
-        "On CIFAR-10 at the authors' width, every run with SCI has a lower label uncertainty than that without.",
+        "On CIFAR-10 at the authors' width, the KL of the label is lower in the run without SCI than in every run with it.",
         WITHOUT_SCI,
-        extremes_by("use_sci", "label_uncertainty_pct", True, False),
+        extremes_by("use_sci", "kl_label", False, True),
         ordered,
     ),
     Claim(
         "cifar10-certain-of-augmented-images",
         "On CIFAR-10 at the authors' width, in the last epoch of every run with both terms, the cross-entropy of augmented "
-        "labelled images is below 0.05 nats and the KL of the label of clean images, a quarter labelled, below log(10) / 4.",
+        "labelled images is below 0.02 nats, and the KL of the label of clean images, a quarter of them labelled, below 0.5.",
         f"{WIDE_PATH} cifar10_gpu/sci-false_*",
         last_of("train_cross_entropy", "train_kl_label"),
-        lambda n: n["train_cross_entropy"] < 0.05 and n["train_kl_label"] < math.log(10) / 4,
+        lambda n: n["train_cross_entropy"] < 0.02 and n["train_kl_label"] < 0.5,
     ),
     Claim(
         "cifar10-subspace-without-ce",
