@@ -111,9 +111,10 @@ def step_curves(here: Mapping[str, pd.DataFrame], authors: pd.DataFrame) -> Figu
         axis.plot(authors["step"], authors[column], color=AUTHORS, linestyle="--", marker="s", ms=3, label="authors")
         axis.set(title=title)
         axis.set_ylim(bottom=0)
+        axis.xaxis.set_major_locator(MaxNLocator(3))
     for axis in axes[-2:]:
         axis.set_xlabel("step")
-    axes[0].legend()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 
@@ -125,17 +126,18 @@ def ratios(values: pd.DataFrame, xlabel: str) -> Figure:
             may share.
     """
     kinds = range(len(values))
-    figure, axis = plt.subplots(figsize=(6, 1.2 + 0.34 * len(values)), layout="constrained")
-    names = values.columns.unique()
-    for name, color, marker in zip(names, RUNS, MARKERS, strict=False):
+    figure, axis = plt.subplots(figsize=(6, 1.6 + 0.34 * len(values)), layout="constrained")
+    names = list(dict.fromkeys(values))
+    for place, (name, color, marker) in enumerate(zip(names, RUNS, MARKERS, strict=False)):
         runs = values.loc[:, values.columns == name]
-        rows = [kind for kind in kinds for _ in range(runs.shape[1])]
+        beside = 0.24 * (place - (len(names) - 1) / 2)
+        rows = [kind + beside for kind in kinds for _ in range(runs.shape[1])]
         axis.scatter(
             runs.to_numpy().ravel(), rows, s=36, marker=marker, color=color, alpha=0.8, linewidth=0, label=name
         )
     axis.axvline(1, color=GREY, linewidth=0.8, linestyle="--")
     axis.set(xscale="log", xlabel=xlabel, yticks=kinds, yticklabels=list(values.index), ylim=(-0.6, len(values) - 0.4))
-    figure.legend(loc="outside lower center", ncols=len(names))
+    figure.legend(loc="outside lower center")
     axis.invert_yaxis()
     axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     return figure
@@ -178,6 +180,7 @@ def two_columns(count: int, height: float = 3.6, **options: Any) -> tuple[Figure
     """Panels in rows of two: narrow enough for their words to be read on a phone."""
     rows = -(-count // 2)
     figure, axes = plt.subplots(rows, 2, figsize=(7, height * rows), layout="constrained", squeeze=False, **options)
+    figure.get_layout_engine().set(wspace=0.06)
     for axis in axes.flat[count:]:
         axis.remove()
     return figure, list(axes.flat[:count])

@@ -21,7 +21,8 @@ def test_each_rung_is_held_against_the_last_one_that_was_kept(small_book):
         [cell.text.strip() for cell in row.select("td")]
         for row in BeautifulSoup(html, "html.parser").select("tbody tr")
     ]
-    assert [row[0] for row in rows] == list(numbers)
-    assert rows[0][1:] == ["yes", "12", "30.00", "–", "31.00", "60.0", "–"]
-    assert rows[1][1:] == ["no", "4", "31.00", "−1.00", "31.00", "60.0", "labelled_batch_size 16, width 0.25"]
-    assert rows[2][1:] == ["yes", "12", "29.00", "+1.00", "31.00", "60.0", "learning_rate_schedule linear"]
+    assert rows == [
+        ["beta-0.05_seed-1", "yes", "30.00", "–", "31.00", "60.0", "12"],
+        ["1_width: labelled_batch_size 16, width 0.25", "no", "31.00", "−1.00", "31.00", "60.0", "4"],
+        ["2_linear-rate: learning_rate_schedule linear", "yes", "29.00", "+1.00", "31.00", "60.0", "12"],
+    ]

@@ -30,7 +30,7 @@ def test_the_spread_of_a_single_run_is_unknown(small_book, authors_kl):
     assert warnings == ""
     early, late = authors_kl
     rows = rows_of(html)
-    assert rows[0] == ["1", "7.000", "1", f"{early:.3f}", f"{7 - early:+.3f}", f"{late:.3f}"]
+    assert rows[0] == ["1", "7.00", "1", f"{early:.2f}", f"{7 - early:+.2f}", f"{late:.2f}"]
     assert [head.text for head in BeautifulSoup(html, "html.parser").select("th")] == [
         *("β", "here", "n", "authors, same epoch", "gap", "authors, epoch 100")
     ]
@@ -53,9 +53,10 @@ def test_the_authors_run_is_held_against_the_interval_of_one_more_at_its_own_bet
     assert warnings == ""
     rows = {row[0]: row for row in rows_of(html)}
     half = stats.t.ppf(0.975, 2) * 0.5 * (4 / 3) ** 0.5
-    assert rows["1"][1:4] == [inside, f"{middle:.3f} ± 0.500", "3"]
-    assert rows["1"][6] == f"{middle - half:.3f} to {middle + half:.3f}"
+    assert rows["1"][1:4] == [inside, f"{middle:.2f} ± 0.50", "3"]
+    assert rows["1"][6] == f"{middle - half:.2f} to {middle + half:.2f}"
     assert rows["5"][3] == "3"  # without the runs on other splits
+    assert rows["5"][6].startswith("0.00 to ")  # a KL is never negative
 
 
 def test_runs_of_the_papers_length_have_a_column(small_book, authors_kl):
@@ -67,7 +68,7 @@ def test_runs_of_the_papers_length_have_a_column(small_book, authors_kl):
     html, warnings = small_book("```{ledger} beta::kl\n```", kl_at={1: 7.0, 5: 4.0}, files=stored)
     assert warnings == ""
     assert "here, 100 epochs" in html
-    assert [row[5] for row in rows_of(html)] == ["6.500", "–"]
+    assert [row[5] for row in rows_of(html)] == ["6.50", "–"]
 
 
 def test_the_ledger_of_cifar10_takes_the_authors_at_the_same_step(small_book):

@@ -96,7 +96,7 @@ def test_a_replication_is_shown_in_sentences_tables_and_figures(small_book, tmp_
     ]
 
     heads, rows = outcomes
-    assert heads == ["cell", "outcome", "stored (n)", "seeds 31, 32, 33 (n)", "predicted", ""]
+    assert heads == ["cell", "outcome", "stored (n)", "seeds 31, 32, 33 (n)", "predicted", "as predicted"]
     cell = found.cells[0]
     assert rows[0] == [
         "both",

@@ -156,8 +156,8 @@ def test_a_ratio_is_drawn_for_every_run_in_the_row_of_its_kind():
     table = pd.DataFrame([[5.0, 6.0, 8.0], [0.5, 0.7, 0.9]], ["activated", "random"], ["small", "large", "large"])
     (axis,) = compare.ratios(table, "ratio").axes
     small, large = axis.collections
-    np.testing.assert_allclose(small.get_offsets(), [[5, 0], [0.5, 1]])
-    np.testing.assert_allclose(sorted(large.get_offsets().tolist()), [[0.7, 1], [0.9, 1], [6, 0], [8, 0]])
+    np.testing.assert_allclose(small.get_offsets(), [[5, -0.12], [0.5, 0.88]])
+    np.testing.assert_allclose(sorted(large.get_offsets().tolist()), [[0.7, 1.12], [0.9, 1.12], [6, 0.12], [8, 0.12]])
     assert [marks.get_label() for marks in axis.collections] == ["small", "large"]
     assert [label.get_text() for label in axis.get_yticklabels()] == ["activated", "random"]
 

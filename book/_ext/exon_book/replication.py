@@ -162,7 +162,7 @@ def outcomes_table(page: Replication, grid: str, found: dict[str, Comparison]) -
             for row in comparison.cells
             if row["metric"] in HEADLINE and row["new_n"]
         ]
-        heads = ("cell", "outcome", "stored (n)", f"{_named(whose, comparison)} (n)", "predicted", "")
+        heads = ("cell", "outcome", "stored (n)", f"{_named(whose, comparison)} (n)", "predicted", "as predicted")
         shown.append(table(heads, rows))
     return shown
 

@@ -30,8 +30,12 @@ def number(value: float | None, form: str) -> str:
 
 
 def with_spread(mean: float | None, sd: float, form: str) -> str:
-    """A mean and, where there is one, its standard deviation: "3.41 ± 0.16"."""
-    return number(mean, form) + ("" if sd != sd else f" ± {sd:{form}}")
+    """A mean and, where there is one, its standard deviation: "3.41 ± 0.16"; with more decimals where that would be "± 0.00"."""
+    if sd != sd or not sd:
+        return number(mean, form)
+    while not float(f"{sd:{form}}"):
+        form = f".{int(form[1:-1]) + 1}f"
+    return f"{number(mean, form)} ± {sd:{form}}"
 
 
 def counted(runs: int) -> str:

@@ -9,14 +9,13 @@ from exon_book.reading import GridDirective
 from exon_book.tables import number, table
 
 HEADS = (
-    "rung",
+    "rung, changes",
     "kept",
-    "epochs",
     "validation error (%)",
     "gain (points)",
     "test error (%)",
     "reconstruction",
-    "changes",
+    "epochs",
 )
 
 
@@ -26,15 +25,18 @@ class Ladder(GridDirective):
     def made_of(self, runs: list[Path]) -> list[nodes.Node]:
         rows = [
             [
-                rung["run"].name,
+                ": ".join(filter(None, (rung["run"].name, _words(rung["changes"])))),
                 "yes" if rung["kept"] else "no",
-                str(rung["epochs"]),
                 number(rung["validation_error_pct"], ".2f"),
                 number(rung["gain"], "+.2f"),
                 number(rung["test_error_pct"], ".2f"),
                 number(rung["recon"], ".1f"),
-                ", ".join(f"{name} {value}" for name, value in rung["changes"].items()) or "–",
+                str(rung["epochs"]),
             ]
             for rung in rungs(runs).to_dict("records")
         ]
-        return [table(HEADS, rows, kind="record"), self.origin(runs)]
+        return [table(HEADS, rows), self.origin(runs)]
+
+
+def _words(changes: dict[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in changes.items())

@@ -16,7 +16,7 @@ from exon_book.reading import GridDirective
 from exon_book.tables import held_against, number, of_runs, table, with_spread, without_empty
 from exon_book.tables.trials import authors_error_at, steps_of
 
-FORMS = {"test_error_pct": ".2f", "kl": ".3f", "negative_ssim": ".3f", "cardinality_automobile": ".1f"}
+FORMS = {"test_error_pct": ".2f", "kl": ".2f", "negative_ssim": ".3f", "cardinality_automobile": ".0f"}
 PAPER = "paper"
 HEADS_CIFAR10 = ("β", "here", "n", "authors, epoch 600", "n", "gap to epoch 600", "authors, same step")
 HEADS = (
@@ -73,7 +73,7 @@ def ledger(metrics: pd.DataFrame, metric: str, epochs: int, long: pd.DataFrame) 
     """The rows of the table, as text.
 
     The authors' value is held against the interval in which one more run would lie: it is a single run itself. The interval is
-    made of the seeds at its own beta (`exon.evaluation.intervals.of_one_more`).
+    made of the seeds at its own beta (`exon.evaluation.intervals.of_one_more`), and cut at 0: no metric here is negative.
 
     Args:
         metrics, long: the metric's rows of `metrics_of` the runs here, and of those that are as long as the paper's.
@@ -84,7 +84,9 @@ def ledger(metrics: pd.DataFrame, metric: str, epochs: int, long: pd.DataFrame) 
     late = _series(reference.paper(), metric)
     rows = []
     for beta, values in here.items():
-        inside, interval = held_against(early.get(beta), of_one_more(values), form)
+        one_more = of_one_more(values)
+        above_zero = one_more and (max(one_more[0], 0.0), one_more[1])
+        inside, interval = held_against(early.get(beta), above_zero, form)
         rows.append(
             [
                 f"{beta:g}",

@@ -16,7 +16,7 @@ from exon_book.tables import number, table
 
 PROFILES = ("quick", "cpu", "gpu", "paper")  # smoke runs say nothing
 FILES = ("run.json", "run.ipynb")
-HEADS = ("record", "profile", "epochs", "seed", "error (%)", "minutes", "code", "")
+HEADS = ("record", "error (%)", "profile", "epochs", "seed", "minutes", "code", "")
 
 
 def records(root: Path, notebook: str = "*") -> list[Path]:
@@ -92,10 +92,10 @@ def _row(run: Path) -> list[str]:
     experiment, metrics, origin = content["experiment"], content["metrics"], record.training_provenance(content)
     return [
         run.name,
+        "sample" if origin["data"]["source"] == "sample" else number(metrics["test_error_pct"], ".2f"),
         experiment["profile"],
         str(experiment["epochs"]),
         str(experiment["seed"]),
-        "sample" if origin["data"]["source"] == "sample" else number(metrics["test_error_pct"], ".2f"),
         f"{number(metrics['seconds'] / 60, '.1f')} × {origin['threads']}",
         origin["commit"][:7],
         "",
