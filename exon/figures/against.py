@@ -85,8 +85,8 @@ def against(
             if value > beyond:
                 above(axis, name, value)
                 continue
-            start = 0.15 if here[by].min() == 0 else 0.02  # beside the point at zero
-            _line(axis, name, value, start, any(0 < other - value < near for other in lines.values()))
+            below = any(0 < other - value < near for other in lines.values())
+            _line(axis, name, value, below, _crowded_at_left(here, names, by, value))
             heights.append(value)
         axis.set(title=title, xlabel=(LOGARITHMIC | LINEAR)[by], ylabel="", ylim=(min(heights), 1.15 * max(heights)))
         if by in LOGARITHMIC:
@@ -103,12 +103,22 @@ def against(
     return figure
 
 
-def _line(axis: Axes, name: str, value: float, start: float, close_below: bool) -> None:
-    """Draw a control, with its name above its left end; below its right end where another one lies closely above."""
+def _line(axis: Axes, name: str, value: float, below: bool, right: bool) -> None:
+    """Draw a control, with its name above the line, at its left end if not `right`; or below it, at its right end."""
     axis.axhline(value, color=GREY, linewidth=0.8, linestyle="-.")
-    x, y, ha, va = (0.98, -2, "right", "top") if close_below else (start, 2, "left", "baseline")
+    x, ha = (0.98, "right") if below or right else (0.02, "left")
+    y, va = (-2, "top") if below else (2, "baseline")
     where = axis.get_yaxis_transform()
     axis.annotate(name, (x, value), (0, y), where, "offset points", fontsize=9, ha=ha, va=va)
+
+
+def _crowded_at_left(here: pd.DataFrame, names: Sequence[str], by: str, value: float) -> bool:
+    """Whether values at the lower half of the settings come nearer to a control than those at the upper half."""
+    rows = here[here["metric"].isin(names)]
+    levels = sorted(rows[by].unique())
+    distance = (rows["value"] - value).abs()
+    middle = levels[len(levels) // 2]
+    return bool(distance[rows[by] < middle].min() < distance[rows[by] >= middle].min())
 
 
 def _leave_out_short_intervals(figure: Figure) -> None:

@@ -114,7 +114,7 @@
       move();
     });
     const made = document.createElement("label");
-    made.append(`dimension ${dimension}, V-nat ${vNat.toFixed(2)} `, slider);
+    made.append(`dimension ${dimension}, V-nat ${vNat.toFixed(2)}: `, document.createElement("b"), slider);
     return made;
   }
 
@@ -140,9 +140,12 @@
       moved = same(z, code) ? decoded : exonNetworks.decodeImage(run.decoder, z);
       paint("moved", moved, toByte);
     }
-    for (const slider of part("sliders").querySelectorAll("input")) slider.value = z[slider.dataset.dimension];
+    for (const slider of part("sliders").querySelectorAll("input")) {
+      slider.value = z[slider.dataset.dimension];
+      slider.previousSibling.textContent = z[slider.dataset.dimension].toFixed(2).replace("-", "−");
+    }
     const change = moved.reduce((sum, v, i) => sum + (v - decoded[i]) ** 2, 0) / moved.length;
-    part("status").textContent = `${className()}, ${what()}: mean squared change of a pixel ${change.toFixed(4)}`;
+    part("status").textContent = `${className()}, ${what()}` + (moved === decoded ? "" : `: mean squared change of a pixel ${change.toFixed(4)}`);
   }
 
   function what() {
