@@ -190,3 +190,14 @@ def open_page(browser):
 def visit(open_page, address):
     """`open_page` of the book, from a server if nothing else is said."""
     return lambda path, width=1280, scheme="light", base=address: open_page(path, base, width, scheme)
+
+
+@pytest.fixture
+def change():
+    """How far the image of the CIFAR-10 explorer is from the decoded one, as its status says."""
+
+    def of(page):
+        status = page.inner_text("[data-part=status]")
+        return 0.0 if status.endswith("as it was encoded") else float(status.rsplit(" ", 1)[1])
+
+    return of

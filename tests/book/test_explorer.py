@@ -225,11 +225,6 @@ def sheet(visit, home):
     yield from opened(visit, "book/explore-cifar10.html", "#explorer-cifar10", home)
 
 
-def change(page):
-    status = page.inner_text("[data-part=status]")
-    return 0.0 if status.endswith("as it was encoded") else float(status.rsplit(" ", 1)[1])
-
-
 def test_the_browser_decodes_images_as_pytorch_does(sheet):
     result = sheet.evaluate(IMAGES_IN_BROWSER)
     stored = record.arrays(CIFAR10_RUN)
@@ -241,7 +236,7 @@ def test_the_browser_decodes_images_as_pytorch_does(sheet):
     assert np.abs(np.array(result["images"]) - images.flatten(1).numpy()).max() < 1e-3
 
 
-def test_noise_inside_the_subspace_moves_the_image_more_than_outside(sheet):
+def test_noise_inside_the_subspace_moves_the_image_more_than_outside(sheet, change):
     assert change(sheet) == 0
     inside, outside = [], []
     for _ in range(5):
@@ -254,7 +249,7 @@ def test_noise_inside_the_subspace_moves_the_image_more_than_outside(sheet):
     assert change(sheet) == 0
 
 
-def test_a_slider_moves_one_dimension(sheet):
+def test_a_slider_moves_one_dimension(sheet, change):
     slider = sheet.locator("[data-part=sliders] input").first
     slider.focus()
     sheet.keyboard.press("End")

@@ -61,10 +61,6 @@ def test_a_run_whose_record_has_no_v_nat_activates_nothing(start):
     assert names == ("", "")
 
 
-def change(page):
-    return float(page.inner_text("[data-part=status]").rsplit(" ", 1)[1])
-
-
 def test_the_activated_dimensions_follow_the_threshold(start):
     page = start("explore-cifar10.html#class=cat")
     v_nat = record.arrays(CIFAR10_RUN)["v_nat"]
@@ -83,7 +79,7 @@ def test_the_activated_dimensions_follow_the_threshold(start):
     assert list(cardinalities(v_nat)) == list(THRESHOLDS)
 
 
-def test_the_image_follows_the_threshold_with_the_same_noise(start):
+def test_the_image_follows_the_threshold_with_the_same_noise(start, change):
     page = start("explore-cifar10.html#class=cat")
     v_nat = record.arrays(CIFAR10_RUN)["v_nat"][3]
     page.evaluate("""() => {
@@ -111,7 +107,7 @@ def test_the_image_follows_the_threshold_with_the_same_noise(start):
     assert re.search(r"noise on 199 dimensions outside", page.inner_text("[data-part=status]"))
 
 
-def test_a_dimension_that_is_no_longer_activated_goes_back(start):
+def test_a_dimension_that_is_no_longer_activated_goes_back(start, change):
     page = start("explore-cifar10.html#threshold=0.25")
     page.locator("[data-part=sliders] input").last.fill("4")
     assert change(page) > 0
