@@ -72,6 +72,14 @@ def test_of_two_controls_that_lie_close_the_lower_has_its_name_below_at_the_righ
     assert places["upper"] == places["far"] == ("left", "baseline")
 
 
+@pytest.mark.parametrize(("values", "side"), [((1.0, 3.0), "right"), ((3.0, 1.0), "left")])
+def test_a_control_has_its_name_at_the_end_where_no_value_is_near(values, side):
+    here = table(*((beta, "kl", value, 1) for beta, value in zip((0.1, 10.0), values, strict=True)))
+    (axis,) = against({"kl": "KL"}, here, controls={"kl": {"chance": 1.2}}).axes
+    (name,) = [text for text in axis.texts if text.get_text() == "chance"]
+    assert name.get_ha() == side
+
+
 @pytest.mark.parametrize(("chance", "drawn"), [(4.9 * 2, True), (5.1 * 2, False)])
 def test_a_control_far_above_all_values_is_named_and_not_drawn(chance, drawn):
     (axis,) = against({"kl": "KL"}, table((1.0, "kl", 2.0, 1)), controls={"kl": {"chance": chance}}).axes

@@ -4,6 +4,7 @@ The example is kept in results/replication/, the reader's own lies in results/ow
 `exon replicate` leaves them.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from exon.runs.verify import HEADLINE
 from exon_book.drawing import drawn, images
 from exon_book.lookup import linked
 from exon_book.reading import RecordDirective
-from exon_book.tables import number, table
+from exon_book.tables import number, table, with_spread
 from exon_book.tables.ablation import OUTCOMES
 
 EXAMPLE = Path("results/replication")
@@ -222,10 +223,9 @@ def _verdict(row: dict[str, Any], series: str) -> str:
 
 
 def _mean(row: dict[str, Any], series: str) -> str:
-    form = _form(row["metric"])
     sd = row[f"{series}_sd"]
-    spread = "" if sd is None else f" ± {sd:{form}}"
-    return f"{number(row[f'{series}_mean'], form)}{spread} ({row[f'{series}_n']})"
+    mean = with_spread(row[f"{series}_mean"], math.nan if sd is None else sd, _form(row["metric"]))
+    return f"{mean} ({row[f'{series}_n']})"
 
 
 def _interval(row: dict[str, Any], series: str) -> str:
