@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -14,9 +15,8 @@ from exon.evaluation.tables import CELLS, FACTORS, along, measured, metrics_of, 
 from exon.runs import record
 
 Evidence = Callable[[list[Path]], pd.Series]
-Cell = tuple[bool, bool]
-"""Levels of cross-entropy and KL."""
 BOTH, NO_KL = (True, True), (True, False)
+"""Cells of the ablation: levels of cross-entropy and KL."""
 Ends = tuple[float, float]
 """The lowest and the highest of some factors on the KL, both included."""
 
@@ -84,22 +84,13 @@ def smallest_quotient(numerator: str, denominator: str) -> Evidence:
     return evidence
 
 
-def extremes(outcome: str, lower: Cell, higher: Cell) -> Evidence:
-    """The highest value in one cell of the ablation, and the lowest in another."""
+def extremes(outcome: str, lower: Any, higher: Any, by: str | None = None) -> Evidence:
+    """The highest value in one group of runs, and the lowest in another: two cells of the ablation, or two values of `by`."""
 
     def evidence(runs: list[Path]) -> pd.Series:
-        cells = outcomes(runs).groupby(list(FACTORS))[outcome]
-        return apart(cells.get_group(lower), cells.get_group(higher), CELLS[lower], CELLS[higher])
-
-    return evidence
-
-
-def extremes_by(setting: str, outcome: str, lower: object, higher: object) -> Evidence:
-    """The highest value with one value of a setting, and the lowest with another."""
-
-    def evidence(runs: list[Path]) -> pd.Series:
-        at = outcomes(runs).groupby(setting)[outcome]
-        return apart(at.get_group(lower), at.get_group(higher), f"{setting} {lower}", f"{setting} {higher}")
+        groups = outcomes(runs).groupby(by or list(FACTORS))[outcome]
+        names = (f"{by} {group}" if by else CELLS[group] for group in (lower, higher))
+        return apart(groups.get_group(lower), groups.get_group(higher), *names)
 
     return evidence
 
