@@ -1,6 +1,6 @@
 """A small run to kill and to damage: a repository with one notebook, and its start, end and fingerprint.
 
-The notebook takes the sample at profile smoke, two digits, a narrow network and four epochs.
+The notebook takes the sample at profile smoke, two digits, a narrow network and four epochs, with a checkpoint after each.
 """
 
 import json
@@ -40,6 +40,7 @@ from exon.files import from_root
 names = ("profile", "classes", "prior", "beta", "labels", "validation", "width", "epochs", "seed")
 experiment = Experiment.create(**{name: globals()[name] for name in names})
 dataset = data.select_classes(data.load("mnist", "sample"), experiment.classes)
+train.CHECKPOINT_SECONDS = 0.0
 fitted = train.fit(experiment, dataset, record.work_folder(from_root(out)) / "checkpoint.pt")
 fitted.history[-1]["test_recon"]
 """
