@@ -15,6 +15,8 @@ from exon.prior import GaussianMixturePrior
 
 PENALTY = 1e-3
 """On half the squared weights of a probe, beside the mean cross-entropy."""
+DRAWS = 5
+"""How many sets of random dimensions are averaged over."""
 
 
 def label_dimensions(prior: GaussianMixturePrior) -> Bool[Tensor, " d"]:
@@ -73,6 +75,31 @@ def probe_accuracies(
         )
         for name, chosen in subsets.items()
     }
+
+
+def purities(
+    z: Float[Tensor, "n d"],
+    labels: Int[Tensor, " n"],
+    prior: GaussianMixturePrior,
+    activated: Bool[Tensor, " d"],
+    generator: torch.Generator,
+) -> dict[str, float]:
+    """`exon.metrics.purity_pct` of parts of the codes: are neighbours alike where the centers differ, and only there?
+
+    Args:
+        generator: the CPU's, of the random dimensions.
+
+    Returns:
+        purity_label_pct, in the label dimensions; purity_activated_pct, in the activated others, without which it is left out;
+        purity_random_pct, in as many random others as there are label dimensions (mean over `DRAWS`).
+    """
+    label = label_dimensions(prior).cpu()
+    others = torch.nonzero(~label)[:, 0]
+    found = {"purity_label_pct": metrics.purity_pct(z[:, label], labels)}
+    if (chosen := activated.cpu() & ~label).any():
+        found["purity_activated_pct"] = metrics.purity_pct(z[:, chosen], labels)
+    drawn = [others[torch.randperm(len(others), generator=generator)[: int(label.sum())]] for _ in range(DRAWS)]
+    return found | {"purity_random_pct": sum(metrics.purity_pct(z[:, some], labels) for some in drawn) / DRAWS}
 
 
 def moved_verdicts(

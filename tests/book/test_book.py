@@ -58,7 +58,10 @@ def test_the_authors_number_stands_beside_ours(site):
 
 
 def test_every_run_is_labelled_with_its_origin_and_command(site):
-    for name, scale in (("index", "Profile quick, 3 epochs"), ("cifar10-images", "Profile cpu, 12 epochs on the whole")):
+    for name, scale in (
+        ("index", "Profile quick, 3 epochs"),
+        ("cifar10-images", "Profile cpu, 12 epochs on the whole"),
+    ):
         labels = pages(site)[site / "book" / f"{name}.html"].select(".record")
         label, *_ = [label for label in labels if scale in label.text]  # the second, if any, is of a run made here
         run = RUN if name == "index" else Path("results/cpu/cifar10/beta-0.05_seed-1")

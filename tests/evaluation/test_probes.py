@@ -57,6 +57,22 @@ def test_what_each_kind_of_dimension_carries():
     assert numbers["probe_all_pct"] > 95
 
 
+def test_neighbours_are_alike_where_the_centers_differ():
+    mixture = prior.one_hot(10, 32, distance=3.0)
+    labels = torch.arange(1000) % 10
+    z = codes_of(labels, mixture)
+    z[:, 20] += 100 * labels
+    activated = torch.zeros(32, dtype=torch.bool)
+    activated[[0, 20]] = True
+    numbers = probes.purities(z, labels, mixture, activated, torch.Generator().manual_seed(0))
+    assert numbers["purity_label_pct"] > 90
+    assert numbers["purity_activated_pct"] > 99
+    share_of_draws_with_it = (numbers["purity_random_pct"] - 10) / 90 * probes.DRAWS
+    assert share_of_draws_with_it == pytest.approx(round(share_of_draws_with_it), abs=0.3)
+    none = probes.purities(z, labels, mixture, activated & False, torch.Generator().manual_seed(0))
+    assert none == {name: value for name, value in numbers.items() if name != "purity_activated_pct"}
+
+
 def test_without_dimensions_the_most_frequent_label_is_called():
     labels = torch.tensor([0, 1, 1, 1])
     assert probes.probe_accuracy_pct(torch.zeros(4, 0), labels, torch.zeros(4, 0), labels) == 75
