@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from exon import data, explain, metrics
-from exon.evaluation import judge, latent
+from exon.evaluation import judge, latent, traits
 from exon.experiment import Experiment, derive_seed
 from exon.train import Fitted
 
@@ -37,8 +37,8 @@ def of_codes(fitted: Fitted, dataset: data.Dataset, encoded: dict[str, Tensor]) 
         encoded: what `exon.metrics.encode_all` returns for them.
 
     Returns:
-        name -> value: those of `of_classifier` and `exon.evaluation.latent.summarize`, center_error_pct, purity_pct, v_nat
-        (the mean over classes and dimensions) and cardinality_mean.
+        name -> value: those of `of_classifier`, `exon.evaluation.latent.summarize` and `exon.evaluation.traits.summarize`,
+        center_error_pct, purity_pct, v_nat (the mean over classes and dimensions) and cardinality_mean.
     """
     labels, prior = dataset.test_labels, fitted.model.prior
     v_nat = explain.v_nat(encoded["log_variance"], labels.to(prior.means.device), prior).cpu()
@@ -49,6 +49,7 @@ def of_codes(fitted: Fitted, dataset: data.Dataset, encoded: dict[str, Tensor]) 
         "v_nat": v_nat.mean().item(),
         "cardinality_mean": explain.activated(v_nat).sum(1).float().mean().item(),
         **latent.summarize(encoded, labels, prior, v_nat),
+        **traits.summarize(encoded["z"], labels, dataset.test_images),
     }
 
 
