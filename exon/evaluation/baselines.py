@@ -1,4 +1,4 @@
-"""What the purity of a latent space is held against: the neighbours of raw pixels, of principal components, and chance.
+"""What purity and traits of a latent space are held against: the neighbours of raw pixels, of principal components, and chance.
 
 A record in results/baselines/<dataset>.json keeps them, as `exon baselines` makes it.
 """
@@ -29,7 +29,7 @@ def measure(dataset: data.Dataset) -> dict[str, Any]:
     """The record of a data set's test images, with as many principal components as the paper's prior has dimensions."""
     begun = provenance.begin(dataset)
     components = Experiment.create(dataset=dataset.name).build_prior().latent_dim
-    metrics = latent.purity_baselines(dataset.test_images, dataset.test_labels, components=components)
+    metrics = latent.without_model(dataset.test_images, dataset.test_labels, components=components)
     scale = {"images": len(dataset.test_images), "components": components}
     return {"dataset": dataset.name, "metrics": metrics | scale, "provenance": provenance.finish(begun)}
 

@@ -9,6 +9,7 @@ from scipy import stats
 from torch import Tensor
 
 from exon import explain, metrics
+from exon.evaluation import traits
 from exon.prior import GaussianMixturePrior
 
 THRESHOLDS = (0.25, 0.5, 1.0, 1.5, 2.0)
@@ -77,8 +78,8 @@ def cardinalities(v_nat: Float[Tensor, "k d"]) -> dict[float, float]:
     return {delta: explain.activated(v_nat, delta).sum(1).cpu().double().mean().item() for delta in THRESHOLDS}
 
 
-def purity_baselines(images: Tensor, labels: Int[Tensor, " n"], components: int = 2) -> dict[str, float]:
-    """The purity that needs no model, in percent: of raw pixels, of their first principal components, and by chance.
+def without_model(images: Tensor, labels: Int[Tensor, " n"], components: int = 2) -> dict[str, float]:
+    """The purity and the traits that need no model: of raw pixels, of their first principal components, and purity by chance.
 
     Args:
         images: (N, C, H, W), uint8.
@@ -86,18 +87,19 @@ def purity_baselines(images: Tensor, labels: Int[Tensor, " n"], components: int 
         components: how many principal components stand beside a latent space of as many dimensions.
 
     Returns:
-        purity_pixels_pct, purity_components_pct and purity_chance_pct, the share of a label among the other points averaged
-        over points.
+        purity_pixels_pct, purity_components_pct, pixels_trait_<name> and components_trait_<name>; purity_chance_pct, the share
+        of a label among the other points averaged over points.
     """
     pixels = images.flatten(1).float() / 255
     centered = pixels - pixels.mean(0)
     directions = torch.linalg.eigh(centered.T @ centered).eigenvectors[:, -components:]
     counts = labels.bincount().double()
-    return {
-        "purity_pixels_pct": metrics.purity_pct(pixels, labels),
-        "purity_components_pct": metrics.purity_pct(centered @ directions, labels),
-        "purity_chance_pct": 100 * ((counts * (counts - 1)).sum() / (len(labels) * (len(labels) - 1))).item(),
-    }
+    chance = ((counts * (counts - 1)).sum() / (len(labels) * (len(labels) - 1))).item()
+    numbers = {"purity_chance_pct": 100 * chance}
+    for name, z in {"pixels": pixels, "components": centered @ directions}.items():
+        numbers[f"purity_{name}_pct"] = metrics.purity_pct(z, labels)
+        numbers |= {f"{name}_{trait}": value for trait, value in traits.summarize(z, labels, images).items()}
+    return numbers
 
 
 def summarize(

@@ -177,7 +177,7 @@ def judge(
 
 @app.command()
 def baselines(name: Annotated[str, typer.Argument(help="mnist or cifar10")]) -> None:
-    """Measure what purity is held against (raw pixels, principal components, chance) and keep it in results/baselines."""
+    """Measure what purity and traits are held against (raw pixels, principal components) and keep it in results/baselines."""
     from exon import data as datasets
     from exon.evaluation import baselines as measured
 

@@ -17,7 +17,7 @@ def test_the_record_is_what_was_measured_and_where(kept):
     sample = data.load("mnist", "sample")
     baselines.write(sample)
     record = json.loads(kept.read_text())
-    measured = latent.purity_baselines(sample.test_images, sample.test_labels)
+    measured = latent.without_model(sample.test_images, sample.test_labels)
     assert record["metrics"] == pytest.approx(measured | {"images": 1000, "components": 2})
     assert record["provenance"]["data"]["source"] == "sample"
     words = {"raw pixels", "2 principal components", "chance"}

@@ -73,11 +73,11 @@ def test_baselines_of_two_distant_classes_and_of_noise():
     generator = torch.Generator().manual_seed(3)
     labels = torch.arange(200) % 2
     apart = (torch.randint(0, 20, (200, 1, 4, 4), generator=generator) + 200 * labels[:, None, None, None]).byte()
-    numbers = latent.purity_baselines(apart, labels)
+    numbers = latent.without_model(apart, labels)
     assert numbers["purity_pixels_pct"] == numbers["purity_components_pct"] == 100
     assert numbers["purity_chance_pct"] == pytest.approx(100 * 99 / 199)
     noise = torch.randint(0, 256, (200, 1, 4, 4), generator=generator).byte()
-    assert latent.purity_baselines(noise, labels)["purity_pixels_pct"] == pytest.approx(50, abs=6)
+    assert latent.without_model(noise, labels)["purity_pixels_pct"] == pytest.approx(50, abs=6)
 
 
 def test_the_components_are_the_principal_ones():
@@ -87,7 +87,7 @@ def test_the_components_are_the_principal_ones():
     pixels = images.flatten(1).double() / 255
     u, s, _ = torch.linalg.svd(pixels - pixels.mean(0), full_matrices=False)
     expected = metrics.purity_pct((u * s)[:, :2].float(), labels)
-    assert latent.purity_baselines(images, labels)["purity_components_pct"] == pytest.approx(expected, abs=0.1)
+    assert latent.without_model(images, labels)["purity_components_pct"] == pytest.approx(expected, abs=0.1)
 
 
 def test_the_summary_holds_a_correlation_only_beyond_two_dimensions():
