@@ -11,6 +11,7 @@ from exon.evaluation.claims.evidence import (
     extremes,
     last_of,
     metrics_apart,
+    of_each,
     series,
     smallest_quotient,
     v_nat_of_dimensions,
@@ -26,6 +27,9 @@ WIDE_PATH = "cifar10_gpu/beta-*"
 WIDE_WITH_BOTH = f"{WIDE_PATH} cifar10_gpu/sci-false_*"
 WITHOUT_SCI = "cifar10_gpu/beta-0.05_* cifar10_gpu/sci-false_*"
 WIDE = "cifar10_gpu/beta-0.05_* cifar10_gpu/ce-true_kl-false_*"
+
+
+TRAITS = ("brightness", "contrast", "warmth")
 
 
 def falls(means: "pd.Series[float]") -> bool:
@@ -62,6 +66,21 @@ CIFAR10 = (
         "activated others.",
         SMALL,
         metrics_apart("probe_activated_pct", "probe_label_pct"),
+        ordered,
+    ),
+    Claim(
+        "cifar10-activated-tell-traits",
+        "In the small run at beta 0.05 each trait correlates more with its mean over the nearest codes of the same label in the "
+        "activated dimensions than in all others.",
+        SMALL,
+        of_each(TRAITS, lambda trait: metrics_apart(f"rest_trait_{trait}", f"activated_trait_{trait}")),
+        lambda n: all(ordered(n[trait]) for trait in TRAITS),
+    ),
+    Claim(
+        "cifar10-neighbours-in-label-dimensions",
+        "In the small run at beta 0.05 the purity in the label dimensions is above that in the activated others.",
+        SMALL,
+        metrics_apart("purity_activated_pct", "purity_label_pct"),
         ordered,
     ),
     Claim(

@@ -196,6 +196,11 @@ def ranges(metric: str, *groups: tuple[float, float]) -> Evidence:
     return evidence
 
 
+def of_each(metrics: tuple[str, ...], evidence_of: Callable[[str], Evidence]) -> Evidence:
+    """The evidence on each of some metrics, under its name."""
+    return lambda runs: pd.concat({metric: evidence_of(metric)(runs) for metric in metrics})
+
+
 def label_above_placement(runs: list[Path]) -> pd.Series:
     """From beta 5 on: the smallest difference in a run of label uncertainty and placement error, and the number of runs."""
     table = outcomes(runs).query("beta >= 5")

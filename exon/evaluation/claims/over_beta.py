@@ -9,6 +9,7 @@ from exon.evaluation.claims.claim import Claim
 from exon.evaluation.claims.evidence import (
     Evidence,
     label_above_placement,
+    of_each,
     purity_and_baselines,
     ranges,
     share_of_latent,
@@ -25,6 +26,8 @@ def separated(numbers: pd.Series) -> bool:
     lowest, highest = (numbers.xs(which, level=1).to_numpy() for which in ("lowest", "highest"))
     return bool((lowest[:-1] > highest[1:]).all())
 
+
+TRAITS = ("trait_brightness", "trait_slant", "trait_width")
 
 OVER_BETA = (
     _claim(
@@ -80,5 +83,12 @@ OVER_BETA = (
         "In every run at beta 50 the KL of z given the label is less than a hundredth of the KL.",
         share_of_latent(50.0),
         lambda numbers: numbers["highest share"] < 0.01,
+    ),
+    _claim(
+        "traits-below-50",
+        "In every run below beta 50 that measured it, each trait correlates more with its mean over the nearest codes of the "
+        "same label than in any run at 50.",
+        of_each(TRAITS, lambda trait: ranges(trait, (0.1, 10.0), (50.0, 50.0))),
+        lambda numbers: all(separated(numbers[trait]) for trait in TRAITS),
     ),
 )
