@@ -73,14 +73,18 @@ def summarize(encoded: dict[str, Tensor], labels: Int[Tensor, " n"]) -> dict[str
     return numbers
 
 
+def nearest_center(z: Float[Tensor, "n d"], prior: GaussianMixturePrior) -> Int[Tensor, " n"]:
+    """argmin_k sum_j (z_j - mu_kj)^2 / s2_kj: the label of the conceptual center nearest by its Mahalanobis distance."""
+    return ((z[:, None] - prior.means).square() / prior.variances).sum(2).argmin(1)
+
+
 def center_error_pct(z: Float[Tensor, "n d"], labels: Int[Tensor, " n"], prior: GaussianMixturePrior) -> float:
-    """Share of points whose nearest conceptual center (Mahalanobis distance to it) is not that of their label, in percent.
+    """Share of points whose nearest conceptual center is not that of their label, in percent.
 
     Points drawn from the prior itself miss sometimes too. That share, the error of draws from the prior, is what it is held
     against; it is no lower bound, as codes may lie closer to their centers than the prior.
     """
-    distance = ((z[:, None] - prior.means).square() / prior.variances).sum(2)
-    return 100 * (distance.argmin(1).cpu() != labels.cpu()).double().mean().item()
+    return 100 * (nearest_center(z, prior).cpu() != labels.cpu()).double().mean().item()
 
 
 def purity_pct(z: Float[Tensor, "n d"], labels: Int[Tensor, " n"], neighbours: int = 10) -> float:

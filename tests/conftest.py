@@ -86,6 +86,12 @@ def sample():
     )
 
 
+@pytest.fixture(scope="session")
+def whole():
+    """The embedded MNIST sample: a hundred test images of each digit."""
+    return data.load("mnist", "sample")
+
+
 @pytest.fixture
 def tiny():
     """An experiment that trains in a second."""

@@ -79,6 +79,7 @@ def probe_accuracies(
 
 def purities(
     z: Float[Tensor, "n d"],
+    log_weights: Float[Tensor, "n k"],
     labels: Int[Tensor, " n"],
     prior: GaussianMixturePrior,
     activated: Bool[Tensor, " d"],
@@ -87,15 +88,22 @@ def purities(
     """`exon.metrics.purity_pct` of parts of the codes: are neighbours alike where the centers differ, and only there?
 
     Args:
-        generator: the CPU's, of the random dimensions.
+        log_weights: (N, K), log w, of which the control is drawn.
+        generator: the CPU's, of the control and of the random dimensions.
 
     Returns:
-        purity_label_pct, in the label dimensions; purity_activated_pct, in the activated others, without which it is left out;
+        purity_label_pct, in the label dimensions; purity_drawn_label_pct, in those of draws k ~ w(x), z ~ p(z | k), which know
+        of an image no more than the classifier; purity_activated_pct, in the activated others, without which it is left out;
         purity_random_pct, in as many random others as there are label dimensions (mean over `DRAWS`).
     """
     label = label_dimensions(prior).cpu()
     others = torch.nonzero(~label)[:, 0]
-    found = {"purity_label_pct": metrics.purity_pct(z[:, label], labels)}
+    components = torch.multinomial(log_weights.cpu().exp(), 1, generator=generator)[:, 0]
+    control = prior.sample(components, generator)
+    found = {
+        "purity_label_pct": metrics.purity_pct(z[:, label], labels),
+        "purity_drawn_label_pct": metrics.purity_pct(control[:, label], labels),
+    }
     if (chosen := activated.cpu() & ~label).any():
         found["purity_activated_pct"] = metrics.purity_pct(z[:, chosen], labels)
     drawn = [others[torch.randperm(len(others), generator=generator)[: int(label.sum())]] for _ in range(DRAWS)]

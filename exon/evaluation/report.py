@@ -49,7 +49,7 @@ def of_codes(fitted: Fitted, dataset: data.Dataset, encoded: dict[str, Tensor]) 
         "v_nat": v_nat.mean().item(),
         "cardinality_mean": explain.activated(v_nat).sum(1).float().mean().item(),
         **latent.summarize(encoded, labels, prior, v_nat),
-        **traits.summarize(encoded["z"], labels, dataset.test_images),
+        **traits.summarize(encoded["z"], labels, dataset.test_images, prior),
     }
 
 

@@ -1,4 +1,4 @@
-"""The command line: exon data | run | sweep | verify | redraw | judge | baselines | summarize | claims | replicate | crate.
+"""The command line, `exon COMMAND`: what a user can do with data, runs, grids, stored records and judges.
 
 What a command needs is imported inside it: help and a mistake are answered before PyTorch is loaded.
 """
@@ -156,6 +156,18 @@ def redraw(run: Annotated[Path, typer.Argument(help="the folder of a stored run 
         record.finish(run)
     parameters = notebook.parameters_of(name, record.experiment_of(run)) | record.read(run)["parameters"]
     print(notebook.run(name, parameters | {"keep_weights": True}, run, trained=True))
+
+
+@app.command()
+def remeasure(
+    runs: Annotated[list[Path], typer.Argument(help="the folders of stored runs that keep their codes")],
+) -> None:
+    """Measure traits of the test images in the codes of stored runs, and add what their records lack: no network is needed."""
+    from exon.runs import remeasure as again
+
+    for run in map(files.from_root, runs):
+        added = again.remeasure(run)
+        print(f"{run}: {', '.join(added) or 'nothing to add'}")
 
 
 @app.command()

@@ -210,6 +210,12 @@ def arrays(run: Path) -> "dict[str, Tensor]":
         raise UserError(f"{run} holds no arrays.safetensors that can be read ({str(error).splitlines()[0]}).") from None
 
 
+def rewrite(run: Path, content: dict[str, Any]) -> None:
+    """Replace a record by `content`, with a checksum of its own; the other files of the run stay."""
+    written = content | {"sha256": _digest(content)}
+    files.write_text(run / "run.json", json.dumps(written, indent=1, allow_nan=False) + "\n")
+
+
 def intact(path: Path) -> bytes:
     """The content of a file of a run folder.
 

@@ -60,17 +60,24 @@ def test_what_each_kind_of_dimension_carries():
 def test_neighbours_are_alike_where_the_centers_differ():
     mixture = prior.one_hot(10, 32, distance=3.0)
     labels = torch.arange(1000) % 10
+    sure = torch.eye(10)[labels].clamp_min(1e-12).log()
     z = codes_of(labels, mixture)
     z[:, 20] += 100 * labels
     activated = torch.zeros(32, dtype=torch.bool)
     activated[[0, 20]] = True
-    numbers = probes.purities(z, labels, mixture, activated, torch.Generator().manual_seed(0))
+    numbers = probes.purities(z, sure, labels, mixture, activated, torch.Generator().manual_seed(0))
     assert numbers["purity_label_pct"] > 90
+    assert numbers["purity_drawn_label_pct"] > 90
     assert numbers["purity_activated_pct"] > 99
-    share_of_draws_with_it = (numbers["purity_random_pct"] - 10) / 90 * probes.DRAWS
-    assert share_of_draws_with_it == pytest.approx(round(share_of_draws_with_it), abs=0.3)
-    none = probes.purities(z, labels, mixture, activated & False, torch.Generator().manual_seed(0))
-    assert none == {name: value for name, value in numbers.items() if name != "purity_activated_pct"}
+    assert 15 < numbers["purity_random_pct"] < 95  # dimension 20 is in some of the five draws
+    apart = z.index_fill(1, torch.tensor([20]), 0.0)
+    unsure = probes.purities(
+        apart, torch.zeros(1000, 10), labels, mixture, activated & False, torch.Generator().manual_seed(0)
+    )
+    assert unsure.keys() == numbers.keys() - {"purity_activated_pct"}
+    assert unsure["purity_label_pct"] == numbers["purity_label_pct"]
+    assert unsure["purity_drawn_label_pct"] == pytest.approx(10, abs=2)
+    assert unsure["purity_random_pct"] == pytest.approx(10, abs=2)
 
 
 def test_without_dimensions_the_most_frequent_label_is_called():

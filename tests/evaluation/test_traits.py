@@ -3,6 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exon import metrics, prior
 from exon.errors import UserError
 from exon.evaluation import traits
 
@@ -49,14 +50,38 @@ def test_codes_that_determine_a_trait_tell_it_and_others_do_not():
     assert abs(traits.neighbour_correlation(z, LABELS, other + 10 * LABELS)) < 0.1  # by the label alone
 
 
-def test_the_mean_over_neighbours_is_of_the_nearest():
-    """On a line of four points with t = 0, 0, 3, 3 the nearest other ones have 0, 0, 3, 3; with the label's mean off, r = 1."""
-    z = torch.tensor([[0.0], [1.0], [5.0], [6.0]])
-    t = torch.tensor([0.0, 0.0, 3.0, 3.0])
-    assert traits.neighbour_correlation(z, torch.zeros(4).long(), t, neighbours=1) == pytest.approx(1)
-    assert traits.neighbour_correlation(z, torch.zeros(4).long(), t.flip(0), neighbours=1) == pytest.approx(1)
-    apart = torch.tensor([0.0, 3.0, 0.0, 3.0])
-    assert traits.neighbour_correlation(z, torch.zeros(4).long(), apart, neighbours=1) == pytest.approx(-1)
+@pytest.mark.parametrize("neighbours", [1, 3, 10])
+def test_neighbours_are_the_nearest_of_the_own_label(neighbours):
+    """Labels overlap, and the trait goes up in one and down in another; beside a loop over all pairs."""
+    z = torch.randn(90, 1, generator=torch.Generator().manual_seed(0)).double()
+    labels = torch.arange(90) % 3
+    t = z[:, 0] * torch.tensor([1.0, -1.0, 0.0])[labels] + torch.arange(90) / 50
+    own, near = [], []
+    for i in range(90):
+        same = [j for j in range(90) if labels[j] == labels[i]]
+        others = sorted((abs(z[i, 0] - z[j, 0]).item(), j) for j in same if j != i)
+        own.append(t[i] - t[same].mean())
+        near.append(torch.stack([t[j] for _, j in others[:neighbours]]).mean())
+    near = torch.stack(near)
+    for label in range(3):
+        near[labels == label] -= near[labels == label].mean()
+    expected = torch.corrcoef(torch.stack([torch.stack(own), near]))[0, 1].item()
+    assert traits.neighbour_correlation(z, labels, t, neighbours) == pytest.approx(expected)
+
+
+def test_codes_at_the_center_of_another_label_can_be_left_out():
+    mixture = prior.circle()
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(600) % 10
+    codes = mixture.sample(labels, generator)
+    images = torch.randint(256, (600, 1, 28, 28), dtype=torch.uint8, generator=generator)
+    numbers = traits.summarize(codes, labels, images, mixture)
+    assert {f"own_{name}" for name in numbers if name.startswith("trait_")} <= numbers.keys()
+    home = metrics.nearest_center(codes, mixture) == labels
+    slant = traits.neighbour_correlation(codes[home], labels[home], traits.traits(images)["slant"][home])
+    assert numbers["own_trait_slant"] == pytest.approx(slant)
+    swapped = traits.summarize(codes, (labels + 1) % 10, images, mixture)  # none is left
+    assert swapped.keys() == {name for name in numbers if name.startswith("trait_")}
 
 
 def test_a_label_without_enough_neighbours_is_named():

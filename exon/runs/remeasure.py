@@ -1,0 +1,40 @@
+"""Measure anew what the stored codes of a run say, without its networks, and put into its record what is not there yet."""
+
+from pathlib import Path
+
+import torch
+
+from exon import data, files
+from exon.errors import UserError
+from exon.evaluation import traits
+from exon.runs import provenance, record
+
+
+def remeasure(run: Path) -> list[str]:
+    """Add to a run's record what `exon.evaluation.traits.summarize` says of its codes and the test images.
+
+    The codes are stored in half precision. Where and when this was done is kept beside the provenance of the run, as
+    `remeasured`.
+
+    Returns:
+        The names that were added.
+
+    Raises:
+        UserError: the run keeps no codes, or those of other test images.
+    """
+    content, experiment, arrays = record.read(run), record.experiment_of(run), record.arrays(run)
+    if not {"z", "labels"} <= arrays.keys():
+        raise UserError(f"{run} keeps no codes: give the folder of a run whose arrays.safetensors holds z and labels.")
+    dataset = data.load(experiment.dataset, experiment.source)
+    if experiment.classes is not None:
+        dataset = data.select_classes(dataset, experiment.classes)
+    if not torch.equal(arrays["labels"].long(), dataset.test_labels):
+        raise UserError(f"{run} keeps codes of other test images than {experiment.dataset} has here.")
+    measured = traits.summarize(arrays["z"].float(), dataset.test_labels, dataset.test_images, experiment.build_prior())
+    added = [name for name in measured if name not in content["metrics"]]
+    if added:
+        content["metrics"] |= {name: measured[name] for name in added}
+        content["provenance"]["remeasured"] = provenance.finish(provenance.begin(dataset))
+        with files.alone(run, run):
+            record.rewrite(run, content)
+    return added

@@ -1,0 +1,57 @@
+import json
+
+import pytest
+import torch
+
+from exon.evaluation import traits
+from exon.runs import record, verify
+
+
+@pytest.fixture
+def stored(tmp_path, tiny, fitted, whole):
+    """Store a run of the tiny experiment whose codes are at the centers of their labels; returns its folder."""
+    z = tiny.build_prior().sample(whole.test_labels, torch.Generator().manual_seed(0))
+
+    def store(labels=whole.test_labels, **more):
+        arrays = {"z": z.half(), "labels": labels.byte()} | more
+        record.save(tmp_path / "run", tiny, whole, fitted, {"kl": 1.0}, keep_weights=False, arrays=arrays)
+        return tmp_path / "run"
+
+    return store
+
+
+def test_what_a_record_lacks_is_added_and_nothing_else_changes(exon, stored, tiny, whole):
+    run = stored()
+    before = record.read(run)
+    code, said, _ = exon("remeasure", run)
+    after = record.read(run)
+    assert code == 0
+    z = record.arrays(run)["z"].float()
+    expected = traits.summarize(z, whole.test_labels, whole.test_images, tiny.build_prior())
+    assert after["metrics"] == before["metrics"] | expected
+    assert said == f"{run}: {', '.join(expected)}\n"
+    again = after["provenance"].pop("remeasured")
+    assert again["data"]["source"] == "sample"
+    assert {**after, "metrics": None} == {**before, "metrics": None}
+    assert verify.compare(run, run).passed
+
+
+def test_a_metric_that_is_there_stays(exon, stored):
+    run = stored()
+    exon("remeasure", run)
+    content = (run / "run.json").read_bytes()
+    assert exon("remeasure", run)[:2] == (0, f"{run}: nothing to add\n")
+    assert (run / "run.json").read_bytes() == content
+    assert json.loads(content)["metrics"]["kl"] == 1.0
+
+
+def test_codes_of_other_images_are_refused(exon, stored, whole):
+    run = stored(labels=whole.test_labels.flip(0))
+    said = f"exon: {run} keeps codes of other test images than mnist has here.\n"
+    assert exon("remeasure", run) == (2, "", said)
+
+
+def test_a_run_without_codes_is_named(exon):
+    run = "results/cpu/cifar10/beta-1_seed-1"
+    said = f"exon: {run} keeps no codes: give the folder of a run whose arrays.safetensors holds z and labels.\n"
+    assert exon("remeasure", run) == (2, "", said)
