@@ -39,9 +39,9 @@ def neighbour_correlation(
 ) -> float:
     """Correlation of t_n - (mean of t over the label of n) with the same of the mean of t over the nearest codes of that label.
 
-    About 0 if nearness of codes says nothing of t; a little above if the labels of codes are mistaken where t is unusual. Its
-    highest value is below 1 and differs between traits: hold it against that of raw pixels. Labels are pooled, so that those
-    in which t varies more weigh more.
+    About 0 if nearness of codes says nothing of t (below 0 with few images of a label, as a code is not its own neighbour); a
+    little above if the labels of codes are mistaken where t is unusual. Its highest value is below 1 and differs between
+    traits: hold it against that of raw pixels. Labels are pooled, so that those in which t varies more weigh more.
 
     Args:
         values: (N,), t.

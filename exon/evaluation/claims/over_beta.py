@@ -86,8 +86,8 @@ OVER_BETA = (
     ),
     _claim(
         "traits-below-50",
-        "In every run below beta 50 that measured it, each trait correlates more with its mean over the nearest codes of the "
-        "same label than in any run at 50.",
+        "In every run below beta 50 each trait correlates more with its mean over the nearest codes of the same label than in "
+        "any run at 50.",
         of_each(TRAITS, lambda trait: ranges(trait, (0.1, 10.0), (50.0, 50.0))),
         lambda numbers: all(separated(numbers[trait]) for trait in TRAITS),
     ),
