@@ -61,6 +61,8 @@ def test_every_claim_holds_on_the_stored_records_and_shows_its_numbers(findings)
         ("label-not-placement-from-5", lambda n: -n),
         ("clouds-everywhere", lambda n: n.replace(n["highest"], 95)),
         ("little-left-at-50", lambda n: n * 100),
+        ("splits-differ-more-than-seeds", lambda n: n.where(n.index.get_level_values(2) != 3, 3.9)),
+        ("splits-differ-more-than-seeds", lambda n: n.where(n.index.get_level_values(2) != 2, 3.5)),
         ("traits-below-50", lambda n: n.where(n.index.get_level_values(0) != "trait_width", -n)),
         ("ce-lowers-error", lambda n: n + 9),
         ("ce-lowers-renamed-error", lambda n: n + 50),

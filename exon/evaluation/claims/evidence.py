@@ -224,6 +224,17 @@ def purity_and_baselines(runs: list[Path]) -> pd.Series:
     )
 
 
+def by_split(metric: str, *betas: float) -> Evidence:
+    """At some betas: the metric's lowest and highest value on each split into labelled and unlabelled images."""
+
+    def evidence(runs: list[Path]) -> pd.Series:
+        table = outcomes(runs)
+        groups = table[table["beta"].isin(betas)].groupby(["beta", "split_seed"])[metric]
+        return pd.concat({"min": groups.min(), "max": groups.max()})
+
+    return evidence
+
+
 def share_of_latent(beta: float) -> Evidence:
     """The highest share of the KL of z given the label in the whole KL over the runs at one beta, and their number."""
 

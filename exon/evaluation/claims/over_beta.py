@@ -8,6 +8,7 @@ import pandas as pd
 from exon.evaluation.claims.claim import Claim
 from exon.evaluation.claims.evidence import (
     Evidence,
+    by_split,
     label_above_placement,
     of_each,
     purity_and_baselines,
@@ -83,6 +84,12 @@ OVER_BETA = (
         "In every run at beta 50 the KL of z given the label is less than a hundredth of the KL.",
         share_of_latent(50.0),
         lambda numbers: numbers["highest share"] < 0.01,
+    ),
+    _claim(
+        "splits-differ-more-than-seeds",
+        "At beta 1 and at 5 the test error on split 2 is below that of every seed on split 1, and that on split 3 above it.",
+        by_split("test_error_pct", 1.0, 5.0),
+        lambda n: all(n["max", b, 2] < n["min", b, 1] and n["max", b, 1] < n["min", b, 3] for b in (1.0, 5.0)),
     ),
     _claim(
         "traits-below-50",
