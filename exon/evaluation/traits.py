@@ -71,17 +71,16 @@ def summarize(
     """`neighbour_correlation` of every trait of the images.
 
     Returns:
-        trait_<name>; with a prior also own_trait_<name>, of the codes alone that lie nearest to the center of their own label,
-        unless a label has too few of these.
+        trait_<name>; with a prior also own_trait_<name>, of the codes alone that lie nearest to the center of their own label.
+        Either is left out where a label has no more images than neighbours.
     """
-    measured = traits(images)
-    numbers = {f"trait_{name}": neighbour_correlation(z, labels, t) for name, t in measured.items()}
+    measured, labels = traits(images), labels.cpu()
+    chosen = {"": torch.ones_like(labels, dtype=torch.bool)}
     if prior is not None:
-        at_home = metrics.nearest_center(z, prior).cpu() == labels.cpu()
-        if all(at_home[labels == label].sum() > NEIGHBOURS for label in labels.unique()):
-            codes = z[at_home.to(z.device)]
-            numbers |= {
-                f"own_trait_{name}": neighbour_correlation(codes, labels[at_home], t[at_home])
-                for name, t in measured.items()
-            }
-    return numbers
+        chosen["own_"] = metrics.nearest_center(z, prior).cpu() == labels
+    return {
+        f"{part}trait_{name}": neighbour_correlation(z[some.to(z.device)], labels[some], t[some])
+        for part, some in chosen.items()
+        if all(labels[some].eq(label).sum() > NEIGHBOURS for label in labels.unique())
+        for name, t in measured.items()
+    }

@@ -95,3 +95,9 @@ def test_every_trait_is_summarized():
     for channels, names in ((1, {"brightness", "slant", "width"}), (3, {"brightness", "contrast", "warmth"})):
         images = torch.randint(256, (600, channels, 32, 32), dtype=torch.uint8)
         assert traits.summarize(z, LABELS, images).keys() == {f"trait_{name}" for name in names}
+
+
+def test_too_few_images_of_a_label_leave_traits_out():
+    images = torch.randint(256, (600, 1, 28, 28), dtype=torch.uint8)
+    few = torch.cat([LABELS[LABELS < 2], torch.full((10,), 2)])
+    assert traits.summarize(torch.randn(len(few), 2), few, images[: len(few)]) == {}
