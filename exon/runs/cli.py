@@ -163,10 +163,15 @@ def remeasure(
     runs: Annotated[list[Path], typer.Argument(help="the folders of stored runs that keep their codes")],
 ) -> None:
     """Measure traits of the test images in the codes of stored runs, and add what their records lack: no network is needed."""
+    from exon.runs import record
     from exon.runs import remeasure as again
 
     for run in map(files.from_root, runs):
-        added = again.remeasure(run)
+        if not run.is_dir():
+            raise UserError(f"{run} does not exist: give the folder of a stored run that keeps its codes.")
+        with files.alone(run, run):
+            record.finish(run)
+            added = again.remeasure(run)
         print(f"{run}: {', '.join(added) or 'nothing to add'}")
 
 

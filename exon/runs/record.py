@@ -95,8 +95,7 @@ def save(
         "files": {name: hashlib.sha256(written).hexdigest() for name, written in contents.items()},
         "provenance": origin,
     }
-    content["sha256"] = _digest(content)
-    contents["run.json"] = (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
+    contents["run.json"] = _sealed(content)
     discard_unpublished(run)
     try:
         for name, written in contents.items():
@@ -210,12 +209,6 @@ def arrays(run: Path) -> "dict[str, Tensor]":
         raise UserError(f"{run} holds no arrays.safetensors that can be read ({str(error).splitlines()[0]}).") from None
 
 
-def rewrite(run: Path, content: dict[str, Any]) -> None:
-    """Replace a record by `content`, with a checksum of its own; the other files of the run stay."""
-    written = content | {"sha256": _digest(content)}
-    files.write_text(run / "run.json", json.dumps(written, indent=1, allow_nan=False) + "\n")
-
-
 def intact(path: Path) -> bytes:
     """The content of a file of a run folder.
 
@@ -260,6 +253,20 @@ def read(run: Path) -> dict[str, Any]:
     return parts
 
 
+def amend(run: Path, metrics: dict[str, float], provenance: dict[str, Any]) -> None:
+    """Add to a record's metrics and provenance; all else that is written there, and the other files of the run, stay."""
+    content = json.loads((run / "run.json").read_bytes())
+    content["metrics"] |= metrics
+    content["provenance"] |= provenance
+    files.write_bytes(run / "run.json", _sealed(content))
+
+
+def _sealed(content: dict[str, Any]) -> bytes:
+    """`content` as run.json holds it, with its checksum, which is put into it."""
+    content["sha256"] = _digest(content)
+    return (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
+
+
 def _digest(content: dict[str, Any]) -> str:
     """The SHA-256 of a record without its own."""
     own = {name: value for name, value in content.items() if name != "sha256"}
@@ -278,16 +285,12 @@ def summarize(results: Path) -> "pd.DataFrame":
     rows = []
     for path in sorted(results.glob("*/*/*/run.json")):
         content = read(path.parent)
-        profile, notebook, run = path.parent.relative_to(results).parts
-        settings = {"profile": profile, "experiment": notebook, "run": run}
-        settings |= {name: _cell(value) for name, value in Experiment(**content["experiment"]) if name in SETTINGS}
+        settings = dict(zip(("profile", "experiment", "run"), path.parent.relative_to(results).parts, strict=True))
+        for name, value in Experiment(**content["experiment"]):
+            if name in SETTINGS:
+                settings[name] = " ".join(map(str, value)) if isinstance(value, tuple) else value  # the list of classes
         rows += [{**settings, "metric": metric, "value": value} for metric, value in content["metrics"].items()]
     return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def _cell(value: Any) -> Any:
-    """A setting as one cell of a table: the list of classes is written as "0 1"."""
-    return " ".join(map(str, value)) if isinstance(value, tuple) else value
 
 
 def hardware(provenance: dict[str, Any]) -> str:

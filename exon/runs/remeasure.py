@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from exon import data, files
+from exon import data
 from exon.errors import UserError
 from exon.evaluation import traits
 from exon.runs import provenance, record
@@ -22,7 +22,7 @@ def remeasure(run: Path) -> list[str]:
     Raises:
         UserError: the run keeps no codes, or those of other test images.
     """
-    content, experiment, arrays = record.read(run), record.experiment_of(run), record.arrays(run)
+    experiment, arrays = record.experiment_of(run), record.arrays(run)
     if not {"z", "labels"} <= arrays.keys():
         raise UserError(f"{run} keeps no codes: give the folder of a run whose arrays.safetensors holds z and labels.")
     dataset = data.load(experiment.dataset, experiment.source)
@@ -31,10 +31,7 @@ def remeasure(run: Path) -> list[str]:
     if not torch.equal(arrays["labels"].long(), dataset.test_labels):
         raise UserError(f"{run} keeps codes of other test images than {experiment.dataset} has here.")
     measured = traits.summarize(arrays["z"].float(), dataset.test_labels, dataset.test_images, experiment.build_prior())
-    added = [name for name in measured if name not in content["metrics"]]
+    added = {name: value for name, value in measured.items() if name not in record.read(run)["metrics"]}
     if added:
-        content["metrics"] |= {name: measured[name] for name in added}
-        content["provenance"]["remeasured"] = provenance.finish(provenance.begin(dataset))
-        with files.alone(run, run):
-            record.rewrite(run, content)
-    return added
+        record.amend(run, added, {"remeasured": provenance.finish(provenance.begin(dataset))})
+    return list(added)

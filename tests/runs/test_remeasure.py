@@ -1,8 +1,10 @@
 import json
+import math
 
 import pytest
 import torch
 
+from exon import files
 from exon.evaluation import traits
 from exon.runs import record, verify
 
@@ -14,7 +16,9 @@ def stored(tmp_path, tiny, fitted, whole):
 
     def store(labels=whole.test_labels, **more):
         arrays = {"z": z.half(), "labels": labels.byte()} | more
-        record.save(tmp_path / "run", tiny, whole, fitted, {"kl": 1.0}, keep_weights=False, arrays=arrays)
+        record.save(
+            tmp_path / "run", tiny, whole, fitted, {"kl": 1.0, "ratio": math.nan}, keep_weights=False, arrays=arrays
+        )
         return tmp_path / "run"
 
     return store
@@ -43,12 +47,26 @@ def test_a_metric_that_is_there_stays(exon, stored):
     assert exon("remeasure", run)[:2] == (0, f"{run}: nothing to add\n")
     assert (run / "run.json").read_bytes() == content
     assert json.loads(content)["metrics"]["kl"] == 1.0
+    assert json.loads(content)["metrics"]["ratio"] is None
 
 
 def test_codes_of_other_images_are_refused(exon, stored, whole):
     run = stored(labels=whole.test_labels.flip(0))
     said = f"exon: {run} keeps codes of other test images than mnist has here.\n"
     assert exon("remeasure", run) == (2, "", said)
+
+
+def test_a_folder_that_is_not_there_is_named_and_not_made(exon, tmp_path):
+    run = tmp_path / "typo"
+    said = f"exon: {run} does not exist: give the folder of a stored run that keeps its codes.\n"
+    assert exon("remeasure", run) == (2, "", said)
+    assert not run.exists()
+
+
+def test_a_second_copy_waits_for_the_first(exon, stored):
+    run = stored()
+    with files.alone(run, run):
+        assert "Another process is at work" in exon("remeasure", run)[2]
 
 
 def test_a_run_without_codes_is_named(exon):
