@@ -1,22 +1,21 @@
-"""What the label dimensions of a code carry: about the label, and about the image that is decoded from it.
+"""What parts of a code carry: of the label, of traits of the image, and of the image that is decoded from it.
 
 The label dimensions are those in which the centers of the prior differ.
 """
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 
 from exon import metrics
-from exon.evaluation import judge
+from exon.evaluation import judge, traits
+from exon.evaluation.subspaces import DRAWS
 from exon.model import EXoN
 from exon.prior import GaussianMixturePrior
 
 PENALTY = 1e-3
 """On half the squared weights of a probe, beside the mean cross-entropy."""
-DRAWS = 5
-"""How many sets of random dimensions are averaged over."""
 
 
 def label_dimensions(prior: GaussianMixturePrior) -> Bool[Tensor, " d"]:
@@ -108,6 +107,32 @@ def purities(
         found["purity_activated_pct"] = metrics.purity_pct(z[:, chosen], labels)
     drawn = [others[torch.randperm(len(others), generator=generator)[: int(label.sum())]] for _ in range(DRAWS)]
     return found | {"purity_random_pct": sum(metrics.purity_pct(z[:, some], labels) for some in drawn) / DRAWS}
+
+
+def trait_parts(
+    z: Float[Tensor, "n d"],
+    labels: Int[Tensor, " n"],
+    images: UInt8[Tensor, "n c h w"],
+    activated: Bool[Tensor, " d"],
+    generator: torch.Generator,
+) -> dict[str, float]:
+    """`exon.evaluation.traits.summarize` of parts of the codes: is it the activated dimensions that tell traits?
+
+    Args:
+        generator: the CPU's, of the random dimensions.
+
+    Returns:
+        activated_dimensions, their number; and unless it is 0 activated_trait_<name>, rest_trait_<name> of all others, and
+        random_trait_<name> of as many random dimensions (mean over `DRAWS`).
+    """
+    chosen = activated.cpu()
+    parts = {"activated": [chosen], "rest": [~chosen]}
+    parts["random"] = [chosen[torch.randperm(len(chosen), generator=generator)] for _ in range(DRAWS)]
+    numbers: dict[str, float] = {"activated_dimensions": int(chosen.sum())}
+    for part, subspaces in parts.items() if chosen.any() else ():
+        found = [traits.summarize(z[:, subspace.to(z.device)], labels, images) for subspace in subspaces]
+        numbers |= {f"{part}_{name}": sum(one[name] for one in found) / len(found) for name in found[0]}
+    return numbers
 
 
 def moved_verdicts(

@@ -4,7 +4,7 @@ from scipy.optimize import minimize
 from torch import nn
 
 from exon import networks, prior
-from exon.evaluation import probes
+from exon.evaluation import probes, traits
 from exon.model import EXoN
 
 
@@ -112,3 +112,17 @@ def test_verdicts_follow_the_centers_if_the_decoder_reads_them(decoder, expected
     assert list(numbers) == ["own_center_verdict_pct", "other_center_verdict_pct", "verdict_changed_pct"]
     assert list(numbers.values()) == pytest.approx(expected, abs=3)
     assert torch.equal(z.cpu(), before.cpu())
+
+
+def test_the_part_of_the_codes_that_tells_a_trait_is_found():
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (600, 1, 28, 28), dtype=torch.uint8, generator=generator)
+    z = torch.randn(600, 8, generator=generator)
+    z[:, 3] = 1000 * traits.traits(images)["brightness"].float()
+    one = torch.arange(8) == 3
+    numbers = probes.trait_parts(z, torch.arange(600) % 3, images, one, generator)
+    assert numbers["activated_dimensions"] == 1
+    assert numbers["activated_trait_brightness"] > 0.98
+    assert abs(numbers["rest_trait_brightness"]) < 0.15
+    assert numbers["random_trait_brightness"] < numbers["activated_trait_brightness"]
+    assert probes.trait_parts(z, torch.arange(600) % 3, images, one & False, generator) == {"activated_dimensions": 0}
