@@ -38,7 +38,7 @@ def rms_ratios(
         z: (N, d), codes, on the model's device.
         classes: (N,), whose subspace is taken for each code.
         subspaces: name -> (K, d).
-        noise: (N, d).
+        noise: (N, d), or how each code differs from another one.
 
     Returns:
         name -> ratio; without those subspaces that have no dimension for any image, or all that change any.
@@ -87,3 +87,32 @@ def summarize(
     ratios = rms_ratios(model, z, classes, subspaces | random, noise)
     drawn = [ratios.pop(name) for name in random if name in ratios]
     return ratios | ({"rms_ratio_random": sum(drawn) / DRAWS} if len(drawn) == DRAWS else {})
+
+
+def at_draws(
+    model: EXoN,
+    draws: Float[Tensor, "n d"],
+    others: Float[Tensor, "n d"],
+    classes: Int[Tensor, " n"],
+    v_nat: Float[Tensor, "k d"],
+    kl: Float[Tensor, " d"],
+    noise: Float[Tensor, "n d"],
+    seed: int,
+) -> dict[str, float]:
+    """`summarize` at draws from the prior: with noise (drawn_<name>), and with the values of other draws (redrawn_<name>).
+
+    In the second, r(S)^2 is the mean of ( D(z' on S, z elsewhere) - D(z) )^2: what the dimensions S add to the difference of two
+    images of a class.
+
+    Args:
+        draws: (N, d), z ~ p(z | class), on the model's device.
+        others: (N, d), z', other draws for the same classes.
+        classes, v_nat, kl, noise: as in `summarize`.
+        seed: of the random subspaces, the same for both.
+    """
+    numbers: dict[str, float] = {}
+    for prefix, move in (("drawn", noise), ("redrawn", others - draws)):
+        generator = torch.Generator().manual_seed(seed)
+        found = summarize(model, draws, classes, v_nat, kl, move, generator)
+        numbers |= {f"{prefix}_{name}": value for name, value in found.items()}
+    return numbers

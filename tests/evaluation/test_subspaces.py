@@ -67,3 +67,17 @@ def test_the_highest_are_chosen_for_each_class():
     score = torch.tensor([[1.0, 3.0, 2.0], [3.0, 2.0, 1.0]])
     chosen = subspaces.highest(score, torch.tensor([1, 2]))
     assert chosen.tolist() == [[False, True, False], [True, True, False]]
+
+
+def test_at_draws_a_subspace_is_moved_by_noise_or_takes_the_values_of_another_draw(linear, device):
+    linear = linear.to(device)
+    draws, noise = (x.to(device) for x in torch.randn(2, 1000, 8, generator=torch.Generator().manual_seed(3)))
+    others = draws + torch.eye(8)[[0, 7]].sum(0).to(device)
+    v_nat, classes = (SCALES > 3).float().expand(2, 8) * 2, torch.arange(1000) % 2
+    numbers = subspaces.at_draws(linear, draws, others, classes, v_nat, torch.arange(8.0), noise, seed=1)
+    assert numbers["drawn_rms_ratio_at_1"] == pytest.approx(4 / 10**0.5, rel=0.1)
+    assert numbers["redrawn_rms_ratio_at_1"] == pytest.approx(4)
+    assert numbers["redrawn_rms_ratio_highest_kl"] == pytest.approx(1 / 4)
+    same = subspaces.at_draws(linear, draws, draws, classes, v_nat, torch.arange(8.0), noise, seed=1)
+    assert all(name.startswith("drawn_") for name in same)
+    assert same["drawn_rms_ratio_random"] == numbers["drawn_rms_ratio_random"]
