@@ -133,9 +133,11 @@ def test_a_figure_fits_its_screen(visit, width, shown, hidden):
     assert figures.count() > 3
     for figure in figures.all():
         image = figure.locator(f"img.{shown}")
+        before = image.bounding_box()["height"]
         image.scroll_into_view_if_needed()
         image.evaluate("image => image.decode()")
         assert image.bounding_box()["width"] > 250
+        assert image.bounding_box()["height"] == pytest.approx(before, abs=1)
         assert not figure.locator(f"img.{hidden}").is_visible()
         assert figure.evaluate("figure => figure.scrollWidth <= figure.clientWidth")
 

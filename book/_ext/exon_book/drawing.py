@@ -1,6 +1,7 @@
 """Figures as SVG files of the site."""
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -49,8 +50,16 @@ def images(env: BuildEnvironment, name: str, drawing: Drawing, alt: str) -> list
     if not drawing.narrow:
         return [wide]
     wide["classes"].append("wide")
-    uri = _kept(env, f"{name}-narrow", drawing.narrow)
-    return [wide, nodes.image(uri=uri, alt=alt, classes=["dark-light", "narrow"], loading="lazy")]
+    # Loaded when it comes near, it needs its place before, or the page moves. docutils writes a width into the style as it is.
+    place = f"100%; aspect-ratio: {_ratio(drawing.narrow)}"
+    uri, classes = _kept(env, f"{name}-narrow", drawing.narrow), ["dark-light", "narrow"]
+    narrow = nodes.image(uri=uri, alt=alt, classes=classes, loading="lazy", width=place)
+    return [wide, narrow]
+
+
+def _ratio(svg: str) -> str:
+    """Width / height of the view box, as CSS writes it."""
+    return " / ".join(re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)[0])
 
 
 def _kept(env: BuildEnvironment, name: str, svg: str) -> str:
