@@ -166,6 +166,8 @@ class Experiment(BaseModel):
 
     @model_validator(mode="after")
     def _check_combinations(self) -> Self:
+        if self.num_classes < 2:
+            raise ValueError(f"classes = {list(self.classes or ())} is not accepted: give two or more labels")
         if self.labels % self.num_classes:
             raise ValueError(
                 f"labels = {self.labels} is not accepted: give a multiple of {self.num_classes}, the number of classes"

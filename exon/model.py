@@ -168,16 +168,19 @@ def build(
         mirrored, precision: as `EXoN` takes them.
 
     Raises:
-        UserError: unknown dataset or precision, or width not positive.
+        UserError: unknown dataset, initialisation or precision, or a width that is not positive.
     """
     if dataset not in ("mnist", "cifar10"):
         raise UserError(f"dataset = {dataset!r} is not known: give 'mnist' or 'cifar10'.")
-    if not width > 0:
-        raise UserError(f"width = {width!r} is not accepted: give a positive number.")
+    other = width if autoencoder_width is None else autoencoder_width
+    for name, factor in (("width", width), ("autoencoder_width", other)):
+        if not factor > 0:
+            raise UserError(f"{name} = {factor!r} is not accepted: give a positive number.")
+    if initialisation not in ("glorot", "dirac"):
+        raise UserError(f"initialisation = {initialisation!r} is not known: give 'glorot' or 'dirac'.")
     if precision not in ("float32", "bfloat16"):
         raise UserError(f"precision = {precision!r} is not known: give 'float32' or 'bfloat16'.")
     classes, dim = prior.num_classes, prior.latent_dim
-    other = width if autoencoder_width is None else autoencoder_width
     if dataset == "mnist":
         parts = (
             networks.mnist_encoder(classes, dim, other),

@@ -240,7 +240,7 @@ def train_epoch(
     beta: float,
     epoch: int,
 ) -> dict[str, float]:
-    """One epoch; returns the settings in force and the mean of every term over its images.
+    """One epoch; returns the settings in force at its last step, and the mean of every term over its images.
 
     Raises:
         UserError: a term of the objective is not finite. KL, where it is switched off, may be: nothing holds the variances of
@@ -248,10 +248,9 @@ def train_epoch(
     """
     steps = steps_per_epoch(experiment, images)
     sizes = (experiment.labelled_batch_size, experiment.batch_size - experiment.labelled_batch_size)
-    device = images.unlabelled.device
     sums: dict[str, list[Tensor]] = {}
     counts: dict[str, int] = {}
-    pairs = data.batches(len(images.labelled), len(images.unlabelled), steps, sizes, device)
+    pairs = data.batches(len(images.labelled), len(images.unlabelled), steps, sizes, images.unlabelled.device)
     pairs = progress(pairs, steps, f"epoch {epoch + 1}/{experiment.epochs}")
     for index, (labelled, unlabelled) in enumerate(pairs):
         now = schedule(experiment, epoch, index, steps)
@@ -269,7 +268,8 @@ def train_epoch(
     ]
     if not all(map(math.isfinite, optimized)):
         raise UserError(
-            f"Training diverged in epoch {epoch + 1} ({json.dumps(means)}): give a smaller learning_rate or a larger beta."
+            f"Training diverged in epoch {epoch + 1} ({json.dumps(means)}): give a learning_rate below "
+            f"{experiment.learning_rate:g}, or a beta above {beta:g}."
         )
     return {"epoch": epoch + 1, "beta": beta, **now._asdict(), **means}
 

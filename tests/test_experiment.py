@@ -68,6 +68,7 @@ def test_a_setting_beats_its_profile_and_none_leaves_it():
             "cannot take: give sizes that leave two or more.",
         ),
         ({"prior": "line"}, "prior = 'line' needs a distance and two classes."),
+        ({"classes": []}, "classes = [] is not accepted: give two or more labels."),
         ({"profile": "gpu"}, "profile = 'gpu' goes with dataset = 'cifar10', not 'mnist'."),
         ({"recipe": "short"}, "recipe = 'short' goes with dataset = 'cifar10', not 'mnist'."),
         ({"recipe": "fast"}, "recipe = 'fast' is not accepted: give 'authors' or 'short'."),

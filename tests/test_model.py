@@ -136,8 +136,15 @@ def test_transposed_convolution_crops_one_before_and_two_after():
     torch.testing.assert_close(result, full[..., 1:9, 1:9])
 
 
-@pytest.mark.parametrize(("arguments", "named"), [(("svhn",), "'svhn'"), (("mnist", 0.0), "width = 0.0")])
-def test_bad_input_is_named(arguments, named):
-    dataset, *rest = arguments
+@pytest.mark.parametrize(
+    ("dataset", "settings", "named"),
+    [
+        ("svhn", {}, "'svhn'"),
+        ("mnist", {"width": 0.0}, "width = 0.0"),
+        ("mnist", {"autoencoder_width": -1.0}, "autoencoder_width = -1.0"),
+        ("cifar10", {"initialisation": "dirc"}, "initialisation = 'dirc' is not known: give 'glorot' or 'dirac'"),
+    ],
+)
+def test_bad_input_is_named(dataset, settings, named):
     with pytest.raises(UserError, match=named):
-        models.build(dataset, prior.circle(), *rest)
+        models.build(dataset, prior.circle(), **settings)

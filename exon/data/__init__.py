@@ -1,4 +1,4 @@
-"""Images as uint8 tensors: the data sets, the split into labelled, unlabelled and validation, and the batches."""
+"""Images as uint8 tensors: the data sets, the choice of labelled and validation images, and the batches."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,8 @@ CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog
 class Dataset:
     """Images (N, C, H, W), uint8, and labels (N,), int64 in 0..K-1, for training and test.
 
-    `source` says where they come from ("sample" for the embedded excerpt); `sha256` identifies the very arrays.
+    `source` says where they come from ("sample" for the embedded excerpt); `sha256` identifies the arrays of the whole
+    data set, also where some classes were selected.
     """
 
     name: str

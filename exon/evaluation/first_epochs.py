@@ -1,10 +1,14 @@
-"""The first epochs over several seeds: is the authors' run one of them, and when do components leave their centers?"""
+"""The first epochs over several seeds: is the authors' run one of them, and when do components leave their centers?
+
+Runs on another split of the labels than the first are left out: the spread is that of seeds.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
+from exon.errors import UserError
 from exon.evaluation import reference
 from exon.evaluation.intervals import of_one_more
 from exon.experiment import Experiment
@@ -89,4 +93,6 @@ def _gather(runs: list[Path], table_of: Callable[[pd.DataFrame], pd.DataFrame]) 
             tables.append(
                 table_of(history[history["epoch"] <= EPOCHS]).assign(beta=experiment.beta, seed=experiment.seed)
             )
+    if not tables:
+        raise UserError("none of these runs has split_seed = 1")
     return pd.concat(tables, ignore_index=True)

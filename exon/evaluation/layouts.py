@@ -30,7 +30,7 @@ def summary(runs: list[Path]) -> pd.DataFrame:
     center assigned; own_order_pct: that nearest to the center that the layout's own order has for the label. Both in percent,
     not a number where no label has another place.
     """
-    rows = {}
+    titles, rows = [], []
     for run in runs:
         content = record.read(run)
         experiment = Experiment(**content["experiment"])
@@ -43,5 +43,6 @@ def summary(runs: list[Path]) -> pd.DataFrame:
             own_order = experiment.model_copy(update={"order": None}).build_prior()
             row["assigned_pct"] = 100 - metrics.center_error_pct(z, labels, experiment.build_prior())
             row["own_order_pct"] = 100 - metrics.center_error_pct(z, labels, own_order)
-        rows[title(experiment)] = row
-    return pd.DataFrame.from_dict(rows, orient="index")
+        titles.append(title(experiment))
+        rows.append(row)
+    return pd.DataFrame(rows, index=titles)

@@ -18,7 +18,7 @@ def class_score(probabilities: Float[Tensor, "n k"], splits: int = 50) -> tuple[
 
     Args:
         probabilities: (N, K), of N images in random order.
-        splits: the score is taken in this many equal parts.
+        splits: the score is taken in this many parts, equal but for one image.
 
     Returns:
         Mean and standard deviation over the parts.
@@ -29,7 +29,7 @@ def class_score(probabilities: Float[Tensor, "n k"], splits: int = 50) -> tuple[
     if len(probabilities) < splits:
         raise UserError(f"{len(probabilities)} images are too few for {splits} parts: give at least as many.")
     scores = []
-    for part in probabilities.cpu().double().chunk(splits):
+    for part in probabilities.cpu().double().tensor_split(splits):
         divergence = (part * (part.clamp_min(1e-30).log() - part.mean(0).clamp_min(1e-30).log())).sum(1)
         scores.append(divergence.mean().exp())
     values = torch.stack(scores)

@@ -144,7 +144,7 @@ def ratios(values: pd.DataFrame, xlabel: str) -> Figure:
 
 
 def heat(table: pd.DataFrame, label: str) -> Figure:
-    """A table of numbers, none below zero, as a heat map with its numbers; its column names may take two lines."""
+    """A table of numbers as a heat map with its numbers, its colours from zero on; its column names may take two lines."""
     rows, columns = table.shape
     figure, axis = plt.subplots(figsize=(1.5 + 0.8 * columns, 1.0 + 0.28 * rows), layout="constrained")
     sns.heatmap(

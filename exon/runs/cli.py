@@ -205,11 +205,11 @@ def baselines(name: Annotated[str, typer.Argument(help="mnist or cifar10")]) -> 
 @app.command()
 def summarize(results: Annotated[Path, typer.Option(help="the folder of all records")] = Path("results")) -> None:
     """Gather all run.json files into <results>/summary/runs.csv."""
-    from exon.runs import record
+    from exon.runs import summary
 
     results = files.from_root(results)
     files.check_records(results)
-    table = record.summarize(results)
+    table = summary.summarize(results)
     path = results / "summary" / "runs.csv"
     with files.atomic_path(path) as temporary:
         table.to_csv(temporary, index=False)

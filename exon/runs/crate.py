@@ -16,7 +16,7 @@ import yaml
 
 from exon import files
 from exon.errors import UserError
-from exon.runs import grid, notebook, record
+from exon.runs import grid, notebook, provenance, record
 
 if TYPE_CHECKING:
     from rocrate.model.entity import Entity
@@ -36,7 +36,7 @@ PARTS = {
     "run.ipynb": "the executed notebook",
     "run.json": "settings, metrics, versions, hardware and checksum of the data",
     "history.csv": "losses and errors after every epoch",
-    "split.json": "which training images were labelled, unlabelled or held back",
+    "split.json": "which training images kept their labels, and which are for validation",
     "arrays.safetensors": "the numbers behind the figures",
     "model.safetensors": "the trained weights",
 }
@@ -47,7 +47,7 @@ SHARED = {
     "constraints.txt": "the version of every package",
     "results/summary/*.csv": "all records as one table",
     "results/judge/*/*": "the classifier that names generated images",
-    "results/baselines/*": "the purity of raw pixels, of principal components and by chance",
+    "results/baselines/*": "purity and traits of raw pixels and of principal components, and purity by chance",
     "results/reference/*.csv": "published numbers that the runs are compared with",
     "results/portable*": "the bits of a run and of single operations on several processors, and what they cost",
     "results/faults.json": "what survived kills, full disks and damage",
@@ -163,7 +163,7 @@ def _add_run(crate: "ROCrate", root: Path, folder: Path) -> "Entity":
         "CreateAction",
         name=f"Run {name}",
         description=f"Trained until {training['finished']} at commit {training['commit']}, with PyTorch "
-        f"{training['packages']['torch']} on {record.hardware(training)}",
+        f"{training['packages']['torch']} on {provenance.hardware(training)}",
         instrument=crate.get(f"notebooks/{notebook.find(folder.parent.name).name}"),
         object=[_add_data(crate, **training["data"]), *(_add_value(crate, *setting) for setting in settings.items())],
         environment=_add_value(crate, "OMP_NUM_THREADS", training["threads"]),

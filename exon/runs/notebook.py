@@ -224,10 +224,12 @@ def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
     """Parameters on the command line, name -> value, each as `parse_setting` takes it.
 
     Raises:
-        UserError: one has no name or no value, or is given twice.
+        UserError: one has no name or no value, is given twice, or is the profile, which has an option of its own.
     """
     settings: dict[str, Any] = {}
     for name, value in map(parse_setting, texts):
+        if name == "profile":
+            raise UserError(f"--set profile={value} is not accepted: give --profile {value}.")
         if name in settings:
             raise UserError(f"{name} is set twice (to {settings[name]!r} and {value!r}): give it once.")
         settings[name] = value

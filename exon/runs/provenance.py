@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exon.runs import arithmetic
-from exon.runs.processor import processor
+from exon.runs.processor import processor, words
 
 if TYPE_CHECKING:
     import torch
@@ -116,3 +116,8 @@ def _memory_gib(device: str) -> float | None:
         return None
     unit = 1 if platform.system() == "Darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
+
+
+def hardware(origin: dict[str, Any]) -> str:
+    """What a run was computed on, in words: the accelerator, or else the processor."""
+    return words(origin["processor"]) if origin["accelerator"] == "none" else origin["accelerator"]

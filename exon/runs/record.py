@@ -13,20 +13,16 @@ from typing import TYPE_CHECKING, Any
 from exon import files
 from exon.errors import UserError
 from exon.experiment import Experiment
-from exon.runs import processor, provenance
+from exon.runs import provenance
 
 if TYPE_CHECKING:  # a record is read, and a mistake named, without loading PyTorch
-    import pandas as pd
     from torch import Tensor
 
     from exon.data import Dataset
     from exon.train import Fitted
 
-SETTINGS = tuple(name for name in Experiment.model_fields if name != "profile")
 PUBLISHED_LATER = "EXON_PUBLISHED_LATER"
 """The environment variable by which `exon run` has `save` leave the record unpublished."""
-COLUMNS = ("profile", "experiment", "run", *SETTINGS, "metric", "value")
-
 
 FILES = ("history.csv", "split.json", "model.safetensors", "arrays.safetensors", "run.ipynb", "run.json")
 """All that a run folder may hold."""
@@ -88,9 +84,7 @@ def save(
     seconds = sum(row["seconds"] for row in fitted.history)
     content: dict[str, Any] = {
         "experiment": experiment.model_dump(mode="json"),
-        "metrics": {
-            name: value if math.isfinite(value) else None for name, value in (metrics | {"seconds": seconds}).items()
-        },
+        "metrics": _finite(metrics | {"seconds": seconds}),
         "parameters": {"keep_weights": keep_weights, **(parameters or {})},
         "files": {name: hashlib.sha256(written).hexdigest() for name, written in contents.items()},
         "provenance": origin,
@@ -253,12 +247,28 @@ def read(run: Path) -> dict[str, Any]:
     return parts
 
 
-def amend(run: Path, metrics: dict[str, float], provenance: dict[str, Any]) -> None:
-    """Add to a record's metrics and provenance; all else that is written there, and the other files of the run, stay."""
+def amend(run: Path, metrics: dict[str, float], provenance: dict[str, Any]) -> list[str]:
+    """Add to a record those metrics that it does not name; returns their names. All else that is written there stays.
+
+    Where they come from, with their names, goes to the list `remeasured` of the provenance.
+    """
     content = json.loads((run / "run.json").read_bytes())
-    content["metrics"] |= metrics
-    content["provenance"] |= provenance
-    files.write_bytes(run / "run.json", _sealed(content))
+    added = {name: value for name, value in metrics.items() if name not in content["metrics"]}
+    if added:
+        content["metrics"] |= _finite(added)
+        content["provenance"].setdefault("remeasured", []).append(provenance | {"metrics": list(added)})
+        files.write_bytes(run / "run.json", _sealed(content))
+    return list(added)
+
+
+def remeasured(content: dict[str, Any]) -> set[str]:
+    """The names of the metrics that were added to a record after its run."""
+    return {name for each in content["provenance"].get("remeasured", ()) for name in each["metrics"]}
+
+
+def _finite(metrics: dict[str, float]) -> dict[str, float | None]:
+    """What is not a number, or infinite, is null: JSON has neither."""
+    return {name: value if math.isfinite(value) else None for name, value in metrics.items()}
 
 
 def _sealed(content: dict[str, Any]) -> bytes:
@@ -276,25 +286,3 @@ def _digest(content: dict[str, Any]) -> str:
 def experiment_of(run: Path) -> Experiment:
     """The experiment that a run's record describes."""
     return Experiment(**read(run)["experiment"])
-
-
-def summarize(results: Path) -> "pd.DataFrame":
-    """One row per run and metric, of all records below `results`; the columns are those of `COLUMNS`: every setting has one."""
-    import pandas as pd
-
-    rows = []
-    for path in sorted(results.glob("*/*/*/run.json")):
-        content = read(path.parent)
-        settings = dict(zip(("profile", "experiment", "run"), path.parent.relative_to(results).parts, strict=True))
-        for name, value in Experiment(**content["experiment"]):
-            if name in SETTINGS:
-                settings[name] = " ".join(map(str, value)) if isinstance(value, tuple) else value  # the list of classes
-        rows += [{**settings, "metric": metric, "value": value} for metric, value in content["metrics"].items()]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def hardware(provenance: dict[str, Any]) -> str:
-    """What a run was computed on, in words: the accelerator, or else the processor."""
-    return (
-        processor.words(provenance["processor"]) if provenance["accelerator"] == "none" else provenance["accelerator"]
-    )

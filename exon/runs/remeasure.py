@@ -13,8 +13,7 @@ from exon.runs import provenance, record
 def remeasure(run: Path) -> list[str]:
     """Add to a run's record what `exon.evaluation.traits.summarize` says of its codes and the test images.
 
-    The codes are stored in half precision. Where and when this was done is kept beside the provenance of the run, as
-    `remeasured`.
+    The codes are stored in half precision, so that the numbers are not quite those that the run itself would measure.
 
     Returns:
         The names that were added.
@@ -31,7 +30,4 @@ def remeasure(run: Path) -> list[str]:
     if not torch.equal(arrays["labels"].long(), dataset.test_labels):
         raise UserError(f"{run} keeps codes of other test images than {experiment.dataset} has here.")
     measured = traits.summarize(arrays["z"].float(), dataset.test_labels, dataset.test_images, experiment.build_prior())
-    added = {name: value for name, value in measured.items() if name not in record.read(run)["metrics"]}
-    if added:
-        record.amend(run, added, {"remeasured": provenance.finish(provenance.begin(dataset))})
-    return list(added)
+    return record.amend(run, measured, provenance.finish(provenance.begin(dataset)))

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 from exon.errors import UserError
 from exon.experiment import Experiment
 from exon.files import OWN, PART, alone, from_root
-from exon.runs import grid, notebook, record
+from exon.runs import grid, notebook, provenance, record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +43,7 @@ def plan(runs: list[grid.Run]) -> "pd.DataFrame":
         threads = training["threads"] if training["accelerator"] == "none" else 1
         pace = content["metrics"]["seconds"] / 60 * threads / experiment.epochs
         key = (*_key(experiment), training["accelerator"])
-        paces.setdefault(key, {}).setdefault(record.hardware(training), []).append(pace)
+        paces.setdefault(key, {}).setdefault(provenance.hardware(training), []).append(pace)
         weights = (path.parent / "model.safetensors").exists()
         sizes.setdefault((path.parent.parent.name, weights), []).append(size)
     keeps = {
@@ -74,7 +74,8 @@ def summary(table: "pd.DataFrame", jobs: int) -> str:
     if math.isnan(minutes):
         return f"{said}: cost unknown, since no such run was measured on this kind of device."
     where = "; ".join(sorted({name for names in left["measured_on"] for name in names.split("; ")}))
-    return f"{said}: about {minutes:.0f} minutes as measured on {where}, {jobs} at a time, {megabytes:.0f} MB."
+    size = "" if math.isnan(megabytes) else f", {megabytes:.0f} MB"
+    return f"{said}: about {minutes:.0f} minutes as measured on {where}, {jobs} at a time{size}."
 
 
 def scale(runs: list[grid.Run]) -> str | None:
@@ -95,8 +96,6 @@ def choice(name: str, profile: str | None, seeds: str | None, settings: Sequence
         UserError: a setting has no value, or is the profile.
     """
     given = dict(zip(notebook.parse_settings(settings), (text.partition("=")[2] for text in settings), strict=True))
-    if "profile" in given:
-        raise UserError(f"--set profile={given['profile']} is not accepted: give --profile {given['profile']}.")
     place = root.as_posix() if root.is_absolute() else f"./{root.as_posix()}"  # else YAML makes a number of 2024
     words = {"profile": profile, "seeds": seeds, "settings": urlencode(given) or None, "root": place}
     return {"grid": name} | {key: word for key, word in words.items() if word is not None}

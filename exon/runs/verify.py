@@ -136,8 +136,10 @@ def compare(stored: Path, here: Path) -> Verdict:
 
 def _compared(stored: Path, old: dict[str, Any], new: dict[str, Any]) -> Verdict:
     reasons = other_arithmetic(old, new)
-    if not reasons or _measured(old) == _measured(new):
-        return _bit_for_bit(_measured(old), _measured(new), reasons)
+    later = record.remeasured(old) | record.remeasured(new)
+    was = {name: value for name, value in old["metrics"].items() if name != "seconds" and name not in later}
+    if not reasons or all(new["metrics"].get(name) == value for name, value in was.items()):
+        return _bit_for_bit(was, new["metrics"], reasons)
     return _by_intervals(stored, old["metrics"], new["metrics"], reasons)
 
 
@@ -169,10 +171,6 @@ def _kernels(processor: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in processor.items() if name != "brand"}
 
 
-def _measured(content: dict[str, Any]) -> dict[str, float]:
-    return {name: value for name, value in content["metrics"].items() if name != "seconds"}
-
-
 def _bit_for_bit(old: dict[str, float], new: dict[str, float], reasons: list[str]) -> Verdict:
     lines = tuple(Line(name, old[name], new.get(name), SAME if new.get(name) == old[name] else DIFFERS) for name in old)
     differing = [line.metric for line in lines if line.status != SAME]
@@ -197,6 +195,8 @@ def _by_intervals(stored: Path, old: dict[str, float], new: dict[str, float], re
         sentence = (
             f"Not replicated: {', '.join(failed)}, {of}, do not lie where a further seed would; {chance}. {other}"
         )
+    elif lines and all(line.status == SAME for line in lines):
+        sentence = f"Replicated: all {len(lines)} headline metrics are the same to the last bit, though not all others. {other}"
     elif all(line.status != WITHIN for line in lines):
         sentence = f"No verdict: no spread over seeds is known at this setting or beside it. {unjudged}{other}"
     else:

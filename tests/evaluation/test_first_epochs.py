@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from exon.errors import UserError
 from exon.evaluation import first_epochs
 from exon.experiment import Experiment
 from exon.figures.first_epochs import first_epochs as draw
@@ -79,3 +80,8 @@ def test_the_figure_draws_every_seed_the_authors_and_every_component(runs):
     assert len(points) == 20
     assert points[-1] == (9, 9)
     assert (3, 0.5) in points
+
+
+def test_runs_on_other_splits_alone_are_refused(runs):
+    with pytest.raises(UserError, match="none of these runs has split_seed = 1"):
+        first_epochs.summary(runs[3:])

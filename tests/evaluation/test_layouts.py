@@ -65,4 +65,7 @@ def test_claims_are_refuted_by_codes_that_stay_and_by_a_layout_that_misplaces(tm
     assert follows.holds(follows.evidence([one]))
     assert not follows.holds(follows.evidence([one, other]))
     assert placed.holds(placed.evidence([one]))
+    again = write(tmp_path, "again", EXCHANGED, at=range(10), placement=0.3)
+    assert not follows.holds(follows.evidence([again, one]))  # two runs of one layout both count
+    assert placed.evidence([again, one]).to_dict() == {"highest": 0.3, "layouts": 1}
     assert not placed.holds(placed.evidence([one, other]))

@@ -27,6 +27,12 @@ def test_the_score_is_the_mutual_information(device):
     assert scores.class_score(p.float().to(device), splits=1)[0] == pytest.approx(joint.mean().exp().item(), rel=1e-5)
 
 
+def test_every_part_counts_where_images_do_not_divide_evenly():
+    p = torch.eye(10).repeat(12, 1)  # in 50 parts of two or three images, each of which is sure
+    mean, _ = scores.class_score(p, splits=50)
+    assert mean == pytest.approx((30 * 2 + 20 * 3) / 50)
+
+
 def test_too_few_images_are_named():
     with pytest.raises(UserError, match="10 images are too few for 50 parts"):
         scores.class_score(torch.full((10, 3), 1 / 3))

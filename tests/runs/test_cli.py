@@ -165,6 +165,10 @@ PROFILES = "'smoke', 'quick', 'cpu', 'gpu' or 'paper'"
     [
         (["run", "mnist", "--set", "beta=1", "--set", "beta=2"], "beta is set twice (to 1 and 2): give it once."),
         (
+            ["run", "mnist", "--profile", "paper", "--set", "profile=smoke"],
+            "--set profile=smoke is not accepted: give --profile smoke.",
+        ),
+        (
             ["sweep", "beta", "--set", "labels=50", "--set", "labels=50"],
             "labels is set twice (to 50 and 50): give it once.",
         ),

@@ -30,7 +30,9 @@ def test_a_run_that_another_process_replaces_while_the_plan_is_made_is_left_out(
     monkeypatch.setattr(sweep, "from_root", lambda path: tmp_path / path)
     asked = [run for run in grid.load("beta") if run.experiment.seed == 1][:1]
     asked = [replace(asked[0], root=tmp_path / "asked", parameters={"keep_weights": False})]
-    assert sweep.plan([replace(asked[0], parameters={"keep_weights": True})])["megabytes"].isna().all()
+    unknown = sweep.plan([replace(asked[0], parameters={"keep_weights": True})])
+    assert unknown["megabytes"].isna().all()
+    assert "MB" not in sweep.summary(unknown, 1)
     (row,) = sweep.plan(asked).to_dict("records")
     kept = sum(path.stat().st_size for path in stored.iterdir() if not path.name.startswith(PART)) / 1e6
     assert row["megabytes"] == pytest.approx(kept)

@@ -4,7 +4,7 @@ import subprocess
 import pytest
 
 from exon.runs import processor as processors
-from exon.runs import provenance, record
+from exon.runs import provenance
 from exon.runs.processor import has_avx2, processor, words
 
 CPUINFO = """processor\t: 0
@@ -129,5 +129,5 @@ def test_a_record_tells_its_processor(sample):
     begun = provenance.finish(provenance.begin(sample))
     assert begun["processor"] == processor()
     assert begun["accelerator"] == "none"
-    assert record.hardware(begun) == words(processor())
-    assert record.hardware({**begun, "accelerator": "NVIDIA H100"}) == "NVIDIA H100"
+    assert provenance.hardware(begun) == words(processor())
+    assert provenance.hardware({**begun, "accelerator": "NVIDIA H100"}) == "NVIDIA H100"

@@ -11,7 +11,7 @@ import torch
 from exon import train
 from exon.errors import UserError
 from exon.experiment import Experiment
-from exon.runs import checkpoint, record
+from exon.runs import checkpoint, record, summary
 
 
 @pytest.fixture
@@ -67,8 +67,8 @@ def test_stored_json_is_read_by_strict_readers():
 
 
 def test_the_summary_is_tidy(stored, tiny):
-    table = record.summarize(stored.parents[2])
-    assert list(table.columns) == list(record.COLUMNS)
+    table = summary.summarize(stored.parents[2])
+    assert list(table.columns) == list(summary.COLUMNS)
     row = table[table["metric"] == "test_error_pct"].iloc[0]
     assert (row["profile"], row["experiment"], row["run"], row["value"]) == ("smoke", "mnist", "first", 12.5)
     assert all(row[name] == value or value is None for name, value in tiny if name != "classes")
@@ -77,7 +77,7 @@ def test_the_summary_is_tidy(stored, tiny):
 
 def test_the_stored_summary_is_that_of_the_stored_records():
     stored = Path("results/summary/runs.csv").read_text()
-    assert stored == record.summarize(Path("results")).to_csv(index=False)
+    assert stored == summary.summarize(Path("results")).to_csv(index=False)
 
 
 def test_settings_that_are_lists_or_absent_survive_the_table(tmp_path, sample, fitted):
@@ -85,14 +85,14 @@ def test_settings_that_are_lists_or_absent_survive_the_table(tmp_path, sample, f
     record.save(tmp_path / "smoke" / "mnist" / "pair", pair, sample, fitted, {"kl": 1.0}, keep_weights=False)
     all_digits = Experiment.create(profile="smoke")
     record.save(tmp_path / "smoke" / "mnist" / "all", all_digits, sample, fitted, {"kl": 1.0}, keep_weights=False)
-    content = StringIO(record.summarize(tmp_path).to_csv(index=False))
+    content = StringIO(summary.summarize(tmp_path).to_csv(index=False))
     table = pd.read_csv(content).query("metric == 'kl'").set_index("run")
     assert table.loc["pair", "classes"] == "3 7"
     assert table.loc["all", ["classes", "distance"]].isna().all()
 
 
 def test_an_empty_folder_has_an_empty_summary(tmp_path):
-    assert record.summarize(tmp_path).empty
+    assert summary.summarize(tmp_path).empty
 
 
 @pytest.mark.parametrize(

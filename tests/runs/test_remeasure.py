@@ -34,10 +34,33 @@ def test_what_a_record_lacks_is_added_and_nothing_else_changes(exon, stored, tin
     expected = traits.summarize(z, whole.test_labels, whole.test_images, tiny.build_prior())
     assert after["metrics"] == before["metrics"] | expected
     assert said == f"{run}: {', '.join(expected)}\n"
-    again = after["provenance"].pop("remeasured")
+    assert record.remeasured(after) == set(expected)
+    (again,) = after["provenance"].pop("remeasured")
     assert again["data"]["source"] == "sample"
     assert {**after, "metrics": None} == {**before, "metrics": None}
     assert verify.compare(run, run).passed
+
+
+def test_a_run_that_measures_the_same_from_whole_codes_repeats_it(exon, stored, tiny, whole, fitted, tmp_path):
+    """What was added is of codes in half precision: it is not held against the bits of a run anew."""
+    run = stored()
+    exon("remeasure", run)
+    again = {name: 1.1 * value for name, value in record.read(run)["metrics"].items() if "trait" in name}
+    record.save(tmp_path / "again", tiny, whole, fitted, {"kl": 1.0, "ratio": math.nan, **again}, keep_weights=False)
+    for pair in ((run, tmp_path / "again"), (tmp_path / "again", run)):
+        verdict = verify.compare(*pair)
+        assert verdict.passed
+        assert [line.metric for line in verdict.lines] == ["kl"]
+
+
+def test_what_is_no_number_is_added_once_as_null(stored):
+    run = stored()
+    assert record.amend(run, {"kl": 2.0, "trait_width": math.nan}, {"finished": "first"}) == ["trait_width"]
+    assert record.amend(run, {"trait_width": 1.0}, {"finished": "again"}) == []
+    assert record.amend(run, {"trait_slant": 1.0}, {"finished": "later"}) == ["trait_slant"]
+    content = json.loads((run / "run.json").read_bytes())
+    assert content["metrics"]["trait_width"] is None
+    assert [each["finished"] for each in record.read(run)["provenance"]["remeasured"]] == ["first", "later"]
 
 
 def test_a_metric_that_is_there_stays(exon, stored):

@@ -150,6 +150,19 @@ def test_without_any_spread_there_is_no_verdict(store):
     assert verdict.sentence.startswith("No verdict: no spread over seeds is known")
 
 
+def test_a_metric_that_came_later_does_not_hide_that_all_others_are_the_same(store):
+    verdict = verify.compare(store("a"), store("own", {**METRICS, "trait_width": 0.5}, ELSEWHERE, root="own"))
+    assert verdict.sentence.startswith("Replicated: all 3 metrics are the same to the last bit, which was not certain")
+
+
+def test_headline_metrics_that_are_the_same_need_no_spread(store):
+    verdict = verify.compare(store("a"), store("own", {**METRICS, "v_nat_0_1": 4.1}, ELSEWHERE, root="own"))
+    assert verdict.passed
+    assert verdict.sentence.startswith(
+        "Replicated: all 2 headline metrics are the same to the last bit, though not all"
+    )
+
+
 def test_seeds_that_are_all_equal_make_no_interval(store):
     stored = store("a_seed-1", {"kl": 5.0, "cardinality_mean": 2.0}, seed=1)
     store("a_seed-2", {"kl": 6.0, "cardinality_mean": 2.0}, seed=2)

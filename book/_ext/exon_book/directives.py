@@ -12,9 +12,9 @@ from docutils.parsers.rst.directives.images import Figure
 
 from exon.errors import UserError
 from exon.files import OWN
-from exon.runs import notebook, record, verify
+from exon.runs import notebook, provenance, record, verify
 from exon_book.drawing import Drawing, drawn, images
-from exon_book.lookup import anchor, is_own, linked, locate, logger
+from exon_book.lookup import anchor, is_own, linked, locate
 from exon_book.plots import FIGURES
 from exon_book.reading import GridDirective, RecordDirective
 from exon_book.tables import table
@@ -33,26 +33,28 @@ class RunLabel(RecordDirective):
             return [label]
         own = root / OWN / path.parent.relative_to(root / "results")
         self.env.note_dependency(str(own / "run.json"))
+        if not (own / "run.json").exists():
+            return [label]
         try:
             verdict = verify.compare(path.parent, own)
-        except UserError as error:  # there is none, or one of other settings
-            logger.info("%s", error)
+        except UserError as error:  # it is damaged, or of other settings
+            self.warn(str(error))
             return [label]
         return [label, self.label(own, verdict)]
 
     def label(self, folder: Path, verdict: verify.Verdict | None = None) -> nodes.admonition:
         content = record.read(folder)
-        settings, provenance = content["experiment"], record.training_provenance(content)
-        sample = provenance["data"]["source"] == "sample"
+        settings, training = content["experiment"], record.training_provenance(content)
+        sample = training["data"]["source"] == "sample"
         images = "the small sample that ships with the package" if sample else "the whole data set"
         title = "Run here" if is_own(folder) else "Stored record"
         if sample:
             title += ", on a small sample: its numbers mean nothing"
-        threads = provenance["threads"]
+        threads = training["threads"]
         text = (
             f"Profile {settings['profile']}, {settings['epochs']} epochs on {images}, {settings['labels']} labels, "
             f"beta {settings['beta']:g}, seed {settings['seed']}; {content['metrics']['seconds'] / 60:.1f} minutes of training "
-            f"on {record.hardware(provenance)} ({threads} thread{'s' * (threads != 1)}), {provenance['finished'][:10]}. "
+            f"on {provenance.hardware(training)} ({threads} thread{'s' * (threads != 1)}), {training['finished'][:10]}. "
         )
         place = folder.relative_to(self.env.srcdir)
         again = OWN / Path(*place.parts[-3:])

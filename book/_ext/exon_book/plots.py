@@ -158,7 +158,7 @@ def mnist_v_nat(runs: list[Path]) -> Figure:
         for beta in SHOWN
         for dimension in (1, 2)
     }
-    return compare.heat(pd.DataFrame(table).round(1).abs().rename_axis("digit"), "V-nat (nats)")
+    return compare.heat(pd.DataFrame(table).round(1).add(0.0).rename_axis("digit"), "V-nat (nats)")
 
 
 def mnist_first_epochs(runs: list[Path]) -> Figure:

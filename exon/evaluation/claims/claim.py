@@ -77,6 +77,8 @@ def check(claim: Claim, runs: Iterable[Path], further: Iterable[Path] = ()) -> F
     folders += [folder for folder in further if (folder / "run.json").is_file()]
     try:
         numbers = claim.evidence(folders)
+        if numbers.empty or numbers.isna().any():
+            return Finding(claim, UNKNOWN, nothing, "a number that decides is missing")
         return Finding(claim, HOLDS if claim.holds(numbers) else FAILS, numbers)
     except KeyError as error:  # a cell or a level without a finished run, or a metric that was not measured
         return Finding(claim, UNKNOWN, nothing, f"no run of {error}")

@@ -26,7 +26,10 @@ def series(metric: str, by: str = "beta") -> Evidence:
 
     def evidence(runs: list[Path]) -> pd.Series:
         table = metrics_of(runs).dropna(subset=[by])
-        return table[table["metric"] == metric].groupby(by)["value"].mean()
+        means = table[table["metric"] == metric].groupby(by)["value"].mean()
+        if len(means) == 1:
+            raise UserError(f"all runs have {by} = {means.index[0]:g}")
+        return means
 
     return evidence
 
@@ -222,6 +225,18 @@ def purity_and_baselines(runs: list[Path]) -> pd.Series:
             "runs": len(purity),
         }
     )
+
+
+def beside_authors(metric: str) -> Evidence:
+    """By beta: the metric's mean over the seeds on the first split, less the value of the authors' run at the same epoch."""
+
+    def evidence(runs: list[Path]) -> pd.Series:
+        table = outcomes(runs).query("split_seed == 1")
+        here = table.groupby("beta")[metric].mean()
+        authors = reference.at_epoch(int(table["epochs"].max()), list(here.index)).query("metric == @metric")
+        return here - authors.set_index("beta")["value"]
+
+    return evidence
 
 
 def by_split(metric: str, *betas: float) -> Evidence:

@@ -20,7 +20,7 @@ def assigned_and_own_order(runs: list[Path]) -> pd.Series:
 def placement(runs: list[Path]) -> pd.Series:
     """The highest placement error of a layout, and the number of layouts."""
     errors = summary(runs)["placement_error_pct"]
-    return pd.Series({"highest": errors.max(), "layouts": len(errors)})
+    return pd.Series({"highest": errors.max(), "layouts": errors.index.nunique()})
 
 
 LAYOUTS = (

@@ -8,6 +8,7 @@ import pandas as pd
 from exon.evaluation.claims.claim import Claim
 from exon.evaluation.claims.evidence import (
     Evidence,
+    beside_authors,
     by_split,
     label_above_placement,
     of_each,
@@ -54,6 +55,12 @@ OVER_BETA = (
         "Every run up to beta 1 has a higher V-nat than every run at 5, each of these than at 10, each of these than at 50.",
         ranges("v_nat", (0.1, 1.0), (5.0, 5.0), (10.0, 10.0), (50.0, 50.0)),
         separated,
+    ),
+    _claim(
+        "errs-less-than-authors",
+        "At every beta the mean test error over the seeds is below that of the authors' run at the same epoch.",
+        beside_authors("test_error_pct"),
+        lambda gaps: gaps.max() < 0,
     ),
     _claim(
         "in-place-from-5",

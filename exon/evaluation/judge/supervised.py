@@ -159,7 +159,9 @@ def _epoch(
             look_ahead(state.slow, network, 0.95**5 * ((step + 1) / total) ** 3)
     mean = torch.stack(losses).mean().item()
     if not math.isfinite(mean):
-        raise UserError(f"Training diverged in epoch {epoch + 1} (loss {mean}): give another seed or width.")
+        raise UserError(
+            f"Training diverged in epoch {epoch + 1} (loss {mean}): give another seed than {settings.seed}, or another width."
+        )
     return {"epoch": epoch + 1, "loss": mean, "seconds": time.perf_counter() - start}
 
 

@@ -104,7 +104,7 @@ def ledger(metrics: pd.DataFrame, metric: str, epochs: int, long: pd.DataFrame) 
 
 
 def cifar10_ledger(metrics: pd.DataFrame, metric: str, steps: int) -> list[list[str]]:
-    """The rows of the table, as text: the authors ran each beta five times, and their curves hold the test error alone."""
+    """The rows of the table, as text: the authors have five runs at each beta, and of these metrics curves of the test error."""
     form = FORMS[metric]
     here = _by_beta(metrics)
     known = reference.paper("cifar10").query("metric == @metric").set_index("beta")

@@ -7,7 +7,7 @@ from docutils import nodes
 from docutils.statemachine import StringList
 
 from exon.evaluation import reference
-from exon.runs import record
+from exon.runs import provenance, record
 from exon_book.lookup import anchor, linked
 from exon_book.reading import GridDirective, RecordDirective
 from exon_book.tables import counted, number, table, with_spread
@@ -56,7 +56,7 @@ class Speed(GridDirective):
         contents = [record.read(run) for run in runs]
         seconds = pd.Series([c["metrics"]["seconds"] / c["experiment"]["epochs"] for c in contents])
         trained = [record.training_provenance(content) for content in contents]
-        where = {f"{record.hardware(p)}, {p['threads']} thread{'s' * (p['threads'] > 1)} a run" for p in trained}
+        where = {f"{provenance.hardware(p)}, {p['threads']} thread{'s' * (p['threads'] > 1)} a run" for p in trained}
         here = [
             "this companion",
             number(seconds.median(), ".0f")

@@ -1,4 +1,4 @@
-"""What the CIFAR-10 page alone needs: its small settings compared, and runs set beside the authors' at the same step."""
+"""CIFAR-10: small settings compared, and runs beside the authors' at the same training step."""
 
 from pathlib import Path
 
