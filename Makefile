@@ -22,7 +22,7 @@ THREADS := $(if $(filter quick,$(PROFILE)),OMP_NUM_THREADS=2)
 # Only the quick profile may go on with the small sample where no source of the full data answers.
 OR_SAMPLE := $(if $(filter quick,$(PROFILE)),--or-sample)
 
-.PHONY: reproduce test mutants book print bench faults clean
+.PHONY: reproduce test mutants book print bench faults clean help
 .DELETE_ON_ERROR:
 
 reproduce: .work/$(PROFILE)-mnist.stamp
@@ -67,6 +67,9 @@ faults: .venv/installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar off --constraint constraints.txt --editable ".[archive,book,sweep,test]"
 	@touch $@
+
+help:
+	@sed -n '/^# make/s/^# //p; /^# PROFILE/s/^# //p' Makefile
 
 clean:
 	rm -rf _build .work results/own/smoke

@@ -133,6 +133,15 @@ def check_not_root(folder: Path) -> None:
         raise UserError(f"out = {folder.as_posix()!r} is the repository's root: give a folder of its own, as {OWN}.")
 
 
+def check_not_taken(run: Path) -> None:
+    """Raise UserError where the folder for one run is there, holds files or folders, and no record of a run."""
+    folder = from_root(run)
+    if folder.is_dir() and not (folder / "run.json").exists() and any(p.name[0] != "." for p in folder.iterdir()):
+        raise UserError(
+            f"out = {run.as_posix()!r} holds something else than a run: give a new folder, as one in {OWN}."
+        )
+
+
 def check_records(results: Path) -> None:
     """Raise UserError unless the folder holds the record of a run."""
     if not any(results.glob("*/*/*/run.json")):

@@ -1,6 +1,8 @@
 import os
+import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +38,12 @@ def test_a_reproduction_ends_in_a_verdict_where_a_run_of_its_profile_is_stored(m
     (run / "run.json").touch()
     *_, last = make("reproduce", f"PROFILE={profile}").splitlines()
     assert last.endswith(f"-m exon verify results/{profile}/mnist/beta-1_seed-1 --against {own} --brief")
+
+
+def test_help_names_every_target():
+    said = subprocess.run(["make", "help"], capture_output=True, text=True, check=True).stdout
+    targets = set(re.findall(r"^\.PHONY: (.*)$", Path("Makefile").read_text(), re.M)[0].split()) - {"help", "clean"}
+    assert set(re.findall(r"^make (\w+) ", said, re.M)) == targets
 
 
 def test_the_quick_profile_is_what_is_reproduced_unless_told_otherwise(make):

@@ -47,11 +47,12 @@ def run(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="a parameter, as beta=0.5; may be repeated")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="the run folder [results/own/PROFILE/NOTEBOOK/SETTINGS]")] = None,
+    out: Annotated[Path | None, typer.Option(help="the run folder; else results/own/PROFILE/NOTEBOOK/SETTINGS")] = None,
     or_sample: Annotated[bool, typer.Option("--or-sample", help="use the sample if no source has the data")] = False,
     force: Annotated[bool, typer.Option("--force", help="run it again, in place of the record in that folder")] = False,
     arithmetic: Annotated[
-        str | None, typer.Option(help="portable (the same bits on other x86-64 processors) or native [the profile's]")
+        str | None,
+        typer.Option(help="portable (the same bits on other x86-64 processors) or native; else the profile's"),
     ] = None,
 ) -> None:
     """Execute a notebook with parameters; its record goes into the run folder."""
@@ -75,6 +76,7 @@ def run(
             parameters["source"] = "sample"
     folder = out or files.OWN / str(parameters["profile"]) / name / _run_name(settings or [])
     files.check_not_root(folder)
+    files.check_not_taken(folder)
     finished = (files.from_root(folder) / "run.json").exists() and not force
     print(notebook.run(name, parameters, folder, force, arithmetic=arithmetic))
     if finished:
@@ -224,7 +226,7 @@ def replicate(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="for all new runs, as labels=50; may be repeated")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="the root of the new runs [results/own/replication]")] = None,
+    out: Annotated[Path | None, typer.Option(help="the root of the new runs; else results/own/replication")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="runs at a time")] = 1,
     executor: Annotated[str, typer.Option(help="local or slurm")] = "local",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what is done and what is left")] = False,

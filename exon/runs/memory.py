@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, contextmanager
 from exon.errors import UserError
 from exon.experiment import Experiment
 
-LACK = re.compile("out of memory|ALLOC_FAILED|not enough memory|can't allocate memory")
-"""The words of CUDA and MPS, of cuBLAS and cuDNN, of the CPU on Windows and elsewhere."""
+LACK = re.compile("out of memory|ALLOC_FAILED|not enough memory|can't allocate memory|Kernel died")
+"""The words of CUDA and MPS, of cuBLAS and cuDNN, of the CPU on Windows and elsewhere, and of Jupyter where the system kills."""
 
 
 def advice_on_memory(experiment: Experiment) -> AbstractContextManager[None]:
@@ -26,4 +26,5 @@ def advice_on(**settings: float) -> Iterator[None]:
         if not LACK.search(f"{error} {first}"):
             raise
         given = " and ".join(f"{name} = {value}" for name, value in settings.items())
-        raise UserError(f"The memory is too small for {given}: give a smaller {' or '.join(settings)}.") from error
+        the = "The kernel died, as it does where the" if "Kernel died" in str(error) else "The"
+        raise UserError(f"{the} memory is too small for {given}: give a smaller {' or '.join(settings)}.") from error

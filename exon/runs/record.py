@@ -238,7 +238,7 @@ def read(run: Path) -> dict[str, Any]:
             "files": dict(content.get("files", {})),
             "provenance": content["provenance"],
         }
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise UserError(f"{run} holds no run.json: give the folder of a finished run.") from None
     except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise UserError(f"{path} is not the record of a run ({type(error).__name__}).") from None

@@ -3,6 +3,7 @@
 import importlib.util
 import math
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -31,14 +32,15 @@ def plan(runs: list[grid.Run]) -> "pd.DataFrame":
 
     paces: dict[tuple[object, ...], dict[str, list[float]]] = {}
     sizes: dict[tuple[str, bool], list[float]] = {}
+    asked = {from_root(run.folder) for run in runs}
     for path in [*from_root("results").glob("*/*/*/run.json"), *from_root(OWN).glob("*/*/*/run.json")]:
         try:
             content = record.read(path.parent)
             size = sum(file.stat().st_size for file in path.parent.iterdir() if not file.name.startswith(PART)) / 1e6
         except (FileNotFoundError, UserError):
-            if path.exists():
+            if path.exists() and path.parent in asked:
                 raise
-            continue  # another process is just replacing it
+            continue  # another process is just replacing it, or it is damaged and no part of this grid
         experiment, training = Experiment(**content["experiment"]), record.training_provenance(content)
         threads = training["threads"] if training["accelerator"] == "none" else 1
         pace = content["metrics"]["seconds"] / 60 * threads / experiment.epochs
@@ -93,9 +95,11 @@ def choice(name: str, profile: str | None, seeds: str | None, settings: Sequence
     The settings are written as in the query of an address, prior=row&labels=50: one string that YAML leaves alone.
 
     Raises:
-        UserError: a setting has no value, or is the profile.
+        UserError: a setting has no value, or is the profile, or seeds are given twice.
     """
     given = dict(zip(notebook.parse_settings(settings), (text.partition("=")[2] for text in settings), strict=True))
+    if seeds is not None and "seed" in given:
+        raise UserError(f"--set seed={given['seed']} and --seeds {seeds} contradict: give one of them.")
     place = root.as_posix() if root.is_absolute() else f"./{root.as_posix()}"  # else YAML makes a number of 2024
     words = {"profile": profile, "seeds": seeds, "settings": urlencode(given) or None, "root": place}
     return {"grid": name} | {key: word for key, word in words.items() if word is not None}
@@ -134,6 +138,20 @@ def check_executor(executor: str) -> None:
         raise UserError(f"executor = {executor!r} is not known: give local or slurm.")
 
 
+def _check_machine(runs: list[grid.Run], executor: str) -> None:
+    """Raise UserError where this machine cannot start the runs: no sbatch for slurm, or a device that is not here."""
+    from exon import devices
+
+    if executor == "slurm":
+        if shutil.which("sbatch") is None:
+            raise UserError(
+                "--executor slurm needs the command sbatch, which is not here: give local, or log in to the cluster."
+            )
+        return
+    for device in {run.experiment.device for run in runs if not run.done}:
+        devices.choose(device)
+
+
 def run(config: Mapping[str, str], jobs: int, executor: str, book: bool) -> int:
     """Run what is left of a grid; returns Snakemake's exit code, not 0 if a run failed.
 
@@ -146,7 +164,8 @@ def run(config: Mapping[str, str], jobs: int, executor: str, book: bool) -> int:
         executor: "local", or "slurm" for the cluster that profiles/slurm describes.
 
     Raises:
-        UserError: Snakemake is not installed, or another sweep at this profile runs below this root.
+        UserError: Snakemake is not installed, this machine has no slurm or not the device that a run asks for, or another sweep
+            at this profile runs below this root.
     """
     if importlib.util.find_spec("snakemake") is None:
         raise UserError('A sweep needs Snakemake: install it with `pip install -e ".[sweep]"`.')
@@ -175,6 +194,7 @@ def run(config: Mapping[str, str], jobs: int, executor: str, book: bool) -> int:
     command = [sys.executable, "-m", "snakemake", "book" if book else "all", *where, *options, "--config"]
     command += [f"{key}={word}" for key, word in config.items()]
     root, runs = chosen(config)
+    _check_machine(runs, executor)
     scale = runs[0].experiment.profile
     with alone(from_root(root), f"the runs at profile {scale} in {root}", f"sweep-{scale}"):
         return subprocess.run(command, cwd=from_root(""), check=False).returncode

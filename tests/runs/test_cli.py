@@ -181,6 +181,15 @@ PROFILES = "'smoke', 'quick', 'cpu', 'gpu' or 'paper'"
             ["sweep", "beta", "--profile", "", "--dry-run"],
             f"profile = '' is not accepted: give {PROFILES}.",
         ),
+        (
+            ["sweep", "beta", "--seeds", "6", "--set", "seed=5"],
+            "--set seed=5 and --seeds 6 contradict: give one of them.",
+        ),
+        (
+            ["run", "mnist", "--profile", "smoke", "--out", "exon"],
+            "out = 'exon' holds something else than a run: give a new folder, as one in results/own.",
+        ),
+        (["verify", "README.md"], "README.md holds no run.json: give the folder of a finished run."),
         (["sweep", "my.yaml"], "my.yaml does not exist: give the path of a grid."),
         (["sweep", "/tmp/my.yml"], "grid = '/tmp/my.yml' is not accepted: give its file a name that ends in .yaml."),
         (

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from exon import devices
+from exon.errors import UserError
 from exon.experiment import Experiment
 from exon.files import PART, write_text
 from exon.runs import grid, record, sweep
@@ -44,6 +45,17 @@ def test_a_run_that_another_process_replaces_while_the_plan_is_made_is_left_out(
 
     monkeypatch.setattr(record, "read", unlinked)
     assert sweep.plan(asked)["megabytes"].isna().all()
+
+
+def test_a_damaged_record_of_another_run_costs_no_plan(tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep, "from_root", lambda path: tmp_path / path)
+    runs = [replace(run, root=tmp_path / "results") for run in grid.load("quick")]
+    other = tmp_path / "results/own/quick/mnist/other"
+    write_text(other / "run.json", "{")
+    assert set(sweep.plan(runs)["state"]) == {"to do"}
+    write_text(tmp_path / runs[0].folder / "run.json", "{")
+    with pytest.raises(UserError, match="is not the record of a run"):
+        sweep.plan(runs)
 
 
 def test_no_minutes_are_quoted_for_a_device_that_was_never_measured(monkeypatch):

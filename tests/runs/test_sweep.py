@@ -15,6 +15,7 @@ import pandas as pd
 import psutil
 import pytest
 import small_repository
+import torch
 from snakemake.cli import parse_config
 
 from exon.errors import UserError
@@ -164,6 +165,18 @@ def test_names_that_look_like_numbers_stay_names():
 def test_the_profile_is_no_setting():
     with pytest.raises(UserError, match=r"--set profile=paper is not accepted: give --profile paper\."):
         sweep.choice("ablation", None, None, ["profile=paper"], Path("results/own"))
+
+
+def test_slurm_without_its_command_is_refused_before_anything_starts(monkeypatch):
+    monkeypatch.setattr(sweep.shutil, "which", lambda name: None)
+    with pytest.raises(UserError, match="--executor slurm needs the command sbatch, which is not here"):
+        sweep.run(sweep.choice("beta", "smoke", None, [], Path("results/own")), 1, "slurm", False)
+
+
+def test_a_device_that_is_not_here_is_named_before_anything_starts(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match="device = 'cuda' is not available here"):
+        sweep.run(sweep.choice("mnist_gpu", "smoke", None, [], tmp_path), 1, "local", False)
 
 
 def test_a_failed_run_is_reported_and_the_others_go_on(tmp_path):

@@ -32,7 +32,7 @@ def _by_numbers(path: Path) -> list[str | float]:
 
 
 class Runs(RecordDirective):
-    """{runs} NOTEBOOK: a row for each run, with its scale and origin, its record, and its notebook if it is kept."""
+    """{runs} NOTEBOOK: a row for each run, with scale, origin, record, and notebook if it is kept; then what all took."""
 
     required_arguments = 1
 
@@ -54,7 +54,21 @@ class Runs(RecordDirective):
                 _link(last, "notebook", f"../{place}/run.html")
             elif (run / "run.ipynb").is_file():
                 _link(last, "notebook", f"{files}/run.ipynb")
-        return [result]
+        return [result, nodes.paragraph("", cost(runs))]
+
+
+def cost(runs: list[Path]) -> str:
+    """The training time of all runs in one sentence: on processors times the number of threads, and on GPUs."""
+    core_hours = minutes = 0.0
+    for run in runs:
+        content = record.read(run)
+        training, seconds = record.training_provenance(content), content["metrics"]["seconds"]
+        if training["accelerator"] == "none":
+            core_hours += seconds * training["threads"] / 3600
+        else:
+            minutes += seconds / 60
+    on_gpu = f" and {minutes:.1f} minutes of a GPU" if minutes else ""
+    return f"Training these {len(runs)} runs took {core_hours:.1f} core-hours{on_gpu}."
 
 
 def _link(cell: nodes.entry, text: str, uri: str) -> None:
