@@ -109,6 +109,19 @@ def test_every_stored_run_is_listed_with_its_files(site):
         assert (site / "records" / path).with_name("run.ipynb").is_file() == kept
 
 
+def test_the_runs_page_says_what_its_runs_took(site):
+    runs = [json.loads(path.read_text()) for path in Path("results").glob("[!so]*/mnist/*/run.json")]
+    core_hours = gpu_minutes = 0.0
+    for run in runs:
+        trained = run["provenance"].get("training", run["provenance"])
+        if trained["accelerator"] == "none":
+            core_hours += run["metrics"]["seconds"] * trained["threads"] / 3600
+        else:
+            gpu_minutes += run["metrics"]["seconds"] / 60
+    said = f"Training these {len(runs)} runs took {core_hours:.1f} core-hours and {gpu_minutes:.1f} minutes of a GPU."
+    assert said in [paragraph.text for paragraph in pages(site)[site / "book" / "runs.html"].select("article p")]
+
+
 def test_every_entry_of_the_sidebar_has_a_name_of_its_own(site):
     entries = [link.text.strip() for link in pages(site)[site / "book" / "index.html"].select("nav.bd-links li a")]
     assert len(set(entries)) == len(entries) > 20
@@ -150,8 +163,8 @@ def test_the_tally_of_verdicts_is_that_of_the_table(site):
     assert verdicts.keys() == {"Partly", "Open", "Against"}  # else the sentence is another one
     total = words[verdicts.total()]
     partly, still_open, against = (words[verdicts[word]] for word in ("Partly", "Open", "Against"))
-    said = f"The table has {total} rows, one for each claim and data set tested. {partly.capitalize()} are partly supported"
-    said += f", {still_open} is open, and {against} is against; none is supported in full."
+    said = f"Of {total} tests of the paper’s six claims {partly} are partly supported, {still_open} is open, "
+    said += f"and {against} is against; none is supported in full."
     assert said in " ".join(page.select_one("article p").text.split())
 
 

@@ -73,6 +73,7 @@ def test_every_claim_holds_on_the_stored_records_and_shows_its_numbers(findings)
         ("kl-lowers-kl", lambda n: n[::-1]),
         ("kl-raises-recon", lambda n: n - 7),
         ("kl-costs-error", lambda n: n[::-1]),
+        ("errs-less-than-authors", lambda n: n + 0.1),
         ("both-for-center-error", lambda n: n + 34),
         ("both-for-generation-error", lambda n: n + 30),
         ("sci-lowers-error", lambda n: n[::-1]),
@@ -97,6 +98,7 @@ def test_every_claim_holds_on_the_stored_records_and_shows_its_numbers(findings)
         ("cifar10-purity", lambda n: n - 3),
         ("cifar10-alike", lambda n: n - 0.1),
         ("cifar10-not-by-size", lambda n: n - 1),
+        ("cifar10-redrawn", lambda n: n - 20),
         ("cifar10-placed", lambda n: n[::-1]),
         ("cifar10-uncertain", lambda n: n[::-1]),
         ("cifar10-label-dimensions-tell-more", lambda n: n[::-1]),
@@ -105,7 +107,7 @@ def test_every_claim_holds_on_the_stored_records_and_shows_its_numbers(findings)
         ("cifar10-kl-selects", lambda n: n - [1, 0]),
         ("cifar10-kl-lowers-error", lambda n: n[::-1]),
         ("cifar10-rate-without-kl", lambda n: n[::-1]),
-        ("cifar10-kl-lowers-error-at-a-third", lambda n: n[::-1]),
+        ("cifar10-error-overlaps-at-a-third", lambda n: n[::-1]),
         ("cifar10-wide-error", lambda n: n + 4),
         ("cifar10-wide-kl-selects", lambda n: n - [1, 0]),
         ("cifar10-wide-kl-lowers-error", lambda n: n[::-1]),
@@ -170,6 +172,23 @@ def test_the_numbers_are_those_of_the_records(findings):
     found = findings["kl-falls"].numbers["beta 50"]
     assert (found["lowest"], found["highest"], found["runs"]) == (min(values), max(values), len(values))
     assert "beta 5 lowest → 3." in findings["kl-falls"].numbers_as_text()
+
+
+@pytest.mark.parametrize("name", ["cifar10-cardinality-falls", "cifar10-purity", "cifar10-wide-recon-rises"])
+def test_a_claim_on_what_no_run_measured_cannot_be_checked(name, runs_at):
+    """All of nothing falls: the claim would hold."""
+    finding = check(CLAIMS[name], [runs_at(beta, "kl", 1.0) for beta in (0.1, 1.0)])
+    assert (finding.verdict, finding.reason) == (UNKNOWN, "a number that decides is missing")
+
+
+def test_a_path_of_one_value_cannot_fall(runs_at):
+    finding = check(CLAIMS["cifar10-cardinality-falls"], [runs_at(0.1, "cardinality_automobile", 60.0)])
+    assert finding.verdict == UNKNOWN
+
+
+def test_an_interval_of_two_seeds_decides_nothing(tmp_path):
+    runs = [run.folder for run in grid.select("first_epochs/first_beta-0.1_*")][:2]
+    assert check(CLAIMS["authors-within-seeds"], runs).verdict == UNKNOWN
 
 
 def test_a_claim_with_a_missing_run_cannot_be_checked():

@@ -21,8 +21,9 @@ PATH = "cifar10/beta-*"
 CELLS = "cifar10/beta-0.05_* cifar10/ce-*"
 
 SMALL = "cifar10/beta-0.05_*"
+SMALL_AT_A_THIRD = "cifar10_without_kl/ce-true_kl-true_lr-0.001*"
+SEVERAL_SMALL = f"{SMALL} {SMALL_AT_A_THIRD}"
 SHOWN = f"{SMALL} cifar10_gpu/beta-0.05_*"
-LADDER = "cifar10_ladder cifar10_without_kl/ce-true_kl-true_lr-0.001"
 WIDE_PATH = "cifar10_gpu/beta-*"
 WIDE_WITH_BOTH = f"{WIDE_PATH} cifar10_gpu/sci-false_*"
 WITHOUT_SCI = "cifar10_gpu/beta-0.05_* cifar10_gpu/sci-false_*"
@@ -42,8 +43,16 @@ CIFAR10 = (
         "cifar10-not-by-size",
         "With both terms, noise in the activated dimensions changes a pixel more than noise in as many random ones, each divided "
         "by the change that the same noise makes in all other dimensions: in every run that measured it.",
-        f"{SMALL} {WIDE_WITH_BOTH} {LADDER}",
+        f"{SEVERAL_SMALL} {WIDE_WITH_BOTH} cifar10_ladder",
         smallest_quotient("rms_ratio_at_1", "rms_ratio_random"),
+        lambda n: n["smallest"] > 1,
+    ),
+    Claim(
+        "cifar10-redrawn",
+        "In the small runs with both terms that measured it, another draw of the activated dimensions changes an image more than "
+        "another draw of as many random ones, each divided by the change by another draw of all other dimensions.",
+        SEVERAL_SMALL,
+        smallest_quotient("redrawn_rms_ratio_at_1", "redrawn_rms_ratio_random"),
         lambda n: n["smallest"] > 1,
     ),
     Claim(
@@ -62,24 +71,25 @@ CIFAR10 = (
     ),
     Claim(
         "cifar10-label-dimensions-tell-more",
-        "In the small run at beta 0.05 a linear classifier finds the label more often in the ten label dimensions than in the "
-        "activated others.",
-        SMALL,
+        "In the small runs at beta 0.05 with both terms a linear classifier finds the label more often in the ten label "
+        "dimensions than in the activated others.",
+        SEVERAL_SMALL,
         metrics_apart("probe_activated_pct", "probe_label_pct"),
         ordered,
     ),
     Claim(
         "cifar10-activated-tell-traits",
-        "In the small run at beta 0.05 each trait correlates more with its mean over the nearest codes of the same label in the "
-        "activated dimensions than in all others.",
-        SMALL,
+        "In the small runs at beta 0.05 with both terms that measured it, each trait correlates more with its mean over the "
+        "nearest codes of the same label in the activated dimensions than in all others.",
+        SEVERAL_SMALL,
         of_each(TRAITS, lambda trait: metrics_apart(f"rest_trait_{trait}", f"activated_trait_{trait}")),
         lambda n: all(ordered(n[trait]) for trait in TRAITS),
     ),
     Claim(
         "cifar10-neighbours-in-label-dimensions",
-        "In the small run at beta 0.05 the purity in the label dimensions is above that in the activated others.",
-        SMALL,
+        "In the small runs at beta 0.05 with both terms that measured it, the purity in the label dimensions is above that in "
+        "the activated others.",
+        SEVERAL_SMALL,
         metrics_apart("purity_activated_pct", "purity_label_pct"),
         ordered,
     ),
@@ -134,17 +144,17 @@ CIFAR10 = (
     ),
     Claim(
         "cifar10-rate-without-kl",
-        "On CIFAR-10 with cross-entropy and no KL, the test error is lower at a third of the learning rate.",
-        "cifar10/ce-true_kl-false_* cifar10_without_kl/ce-true_kl-false_lr-0.001",
-        series("test_error_pct", by="learning_rate"),
+        "On CIFAR-10 with cross-entropy and no KL, every run at a third of the learning rate has a lower test error.",
+        "cifar10/ce-true_kl-false_* cifar10_without_kl/ce-true_kl-false_lr-0.001*",
+        extremes("test_error_pct", 0.001, 0.003, by="learning_rate"),
         ordered,
     ),
     Claim(
-        "cifar10-kl-lowers-error-at-a-third",
-        "On CIFAR-10 at a third of the learning rate, too, the run with both terms has a lower test error than both without KL.",
-        "cifar10_without_kl/ce-true_kl-*_lr-0.001 cifar10_without_kl/ce-true_kl-false_lr-0.001_seed-2",
+        "cifar10-error-overlaps-at-a-third",
+        "On CIFAR-10 at a third of the learning rate, some run without KL has a lower test error than some run with both terms.",
+        "cifar10_without_kl/ce-true_kl-*_lr-0.001*",
         extremes("test_error_pct", BOTH, NO_KL),
-        ordered,
+        lambda pair: not ordered(pair),
     ),
     Claim(
         "cifar10-wide-error",

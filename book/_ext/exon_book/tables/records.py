@@ -54,7 +54,7 @@ class Runs(RecordDirective):
                 _link(last, "notebook", f"../{place}/run.html")
             elif (run / "run.ipynb").is_file():
                 _link(last, "notebook", f"{files}/run.ipynb")
-        return [result, nodes.paragraph("", cost(runs))]
+        return [result, nodes.paragraph("", cost(runs), classes=["record"])]
 
 
 def cost(runs: list[Path]) -> str:
