@@ -134,12 +134,11 @@ def check_not_root(folder: Path) -> None:
 
 
 def check_not_taken(run: Path) -> None:
-    """Raise UserError where the folder for one run is there, holds files or folders, and no record of a run."""
+    """Raise UserError where the folder for one run is there and has folders, but no record of a run: it is of another kind."""
     folder = from_root(run)
-    if folder.is_dir() and not (folder / "run.json").exists() and any(p.name[0] != "." for p in folder.iterdir()):
-        raise UserError(
-            f"out = {run.as_posix()!r} holds something else than a run: give a new folder, as one in {OWN}."
-        )
+    inside = folder.iterdir() if folder.is_dir() and not (folder / "run.json").exists() else ()
+    if any(path.is_dir() and path.name[0] != "." for path in inside):
+        raise UserError(f"out = {run.as_posix()!r} holds other folders: give one of its own, as a new one in {OWN}.")
 
 
 def check_records(results: Path) -> None:

@@ -217,7 +217,7 @@ def test_further_runs_count_as_far_as_they_are_finished():
     runs = [run.folder for run in grid.select("ablation/v3_*")]
     seen = []
     claim = replace(
-        CLAIMS["sci-both-for-center-error"], evidence=lambda folders: pd.Series(seen.append(folders), dtype=float)
+        CLAIMS["sci-both-for-center-error"], evidence=lambda folders: pd.Series([seen.append(folders) or 1.0])
     )
     claim = replace(claim, holds=lambda numbers: True)
     finished, missing = Path("results/cpu/ablation/v2_ce-true_kl-true_seed-1"), Path("results/cpu/ablation/nowhere")

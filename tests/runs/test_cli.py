@@ -187,7 +187,7 @@ PROFILES = "'smoke', 'quick', 'cpu', 'gpu' or 'paper'"
         ),
         (
             ["run", "mnist", "--profile", "smoke", "--out", "exon"],
-            "out = 'exon' holds something else than a run: give a new folder, as one in results/own.",
+            "out = 'exon' holds other folders: give one of its own, as a new one in results/own.",
         ),
         (["verify", "README.md"], "README.md holds no run.json: give the folder of a finished run."),
         (["sweep", "my.yaml"], "my.yaml does not exist: give the path of a grid."),

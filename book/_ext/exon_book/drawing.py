@@ -52,7 +52,7 @@ def images(env: BuildEnvironment, name: str, drawing: Drawing, alt: str) -> list
     wide["classes"].append("wide")
     # Loaded when it comes near, it needs its place before, or the page moves. docutils writes a width into the style as it is.
     place = f"100%; aspect-ratio: {_ratio(drawing.narrow)}"
-    uri, classes = _kept(env, f"{name}-narrow", drawing.narrow), ["dark-light", "narrow"]
+    uri, classes = _kept(env, f"{name}-narrow", drawing.narrow), ["dark-light", "narrow", "no-scaled-link"]
     narrow = nodes.image(uri=uri, alt=alt, classes=classes, loading="lazy", width=place)
     return [wide, narrow]
 

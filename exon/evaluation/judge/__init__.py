@@ -175,7 +175,7 @@ def load(dataset: str) -> nn.Module:
     except (OSError, SafetensorError, RuntimeError, KeyError, ValueError, AttributeError, TypeError) as error:
         raise UserError(
             f"{path} holds no judge that can be read ({type(error).__name__}): get the stored one back with "
-            f"`git checkout {path.as_posix()}`, or train one with `python -m exon judge {dataset}`."
+            f"`git checkout {path.as_posix()}`, or run `python -m exon judge {dataset}`."
         ) from error
     return judge.to(memory_format=torch.channels_last).eval()
 
