@@ -67,6 +67,15 @@ def test_a_run_on_the_whole_data_is_not_announced(small_book):
     assert warnings == ""
 
 
+def test_an_own_run_of_other_settings_is_left_out_and_a_damaged_one_is_a_warning(small_book):
+    page, own = "```{run-label} quick/mnist/beta-1_seed-1\n```", "results/own/quick/mnist/beta-1_seed-1/run.json"
+    html, warnings = small_book(page, files={own: Path("results/cpu/mnist/beta-5_seed-1/run.json").read_text()})
+    assert "Stored record" in html
+    assert "Run here" not in html
+    assert warnings == ""
+    assert "is not the record of a run" in small_book(page, files={own: "{"})[1]
+
+
 def test_a_claim_that_holds_is_plain_text_with_its_source(small_book):
     html, warnings = small_book("{claim}`KL falls <kl-falls>`", grids={"beta": lambda e: {"kl": 1 / e.beta}})
     assert warnings == ""

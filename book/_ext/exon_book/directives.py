@@ -14,7 +14,7 @@ from exon.errors import UserError
 from exon.files import OWN
 from exon.runs import notebook, provenance, record, verify
 from exon_book.drawing import Drawing, drawn, images
-from exon_book.lookup import anchor, is_own, linked, locate
+from exon_book.lookup import anchor, is_own, linked, locate, logger
 from exon_book.plots import FIGURES
 from exon_book.reading import GridDirective, RecordDirective
 from exon_book.tables import table
@@ -35,10 +35,11 @@ class RunLabel(RecordDirective):
         self.env.note_dependency(str(own / "run.json"))
         if not (own / "run.json").exists():
             return [label]
+        record.read(own)  # one that is damaged is a warning
         try:
             verdict = verify.compare(path.parent, own)
-        except UserError as error:  # it is damaged, or of other settings
-            self.warn(str(error))
+        except UserError as error:  # it is of other settings
+            logger.info("%s", error)
             return [label]
         return [label, self.label(own, verdict)]
 
