@@ -247,6 +247,12 @@ def read(run: Path) -> dict[str, Any]:
     return parts
 
 
+def device_minutes(content: dict[str, Any]) -> float:
+    """What a record's training took: on a processor the minutes times its threads, on an accelerator the minutes."""
+    training = training_provenance(content)
+    return content["metrics"]["seconds"] / 60 * (training["threads"] if training["accelerator"] == "none" else 1)
+
+
 def amend(run: Path, metrics: dict[str, float], provenance: dict[str, Any]) -> list[str]:
     """Add to a record those metrics that it does not name; returns their names. All else that is written there stays.
 

@@ -42,8 +42,7 @@ def plan(runs: list[grid.Run]) -> "pd.DataFrame":
                 raise
             continue  # another process is just replacing it, or it is damaged and no part of this grid
         experiment, training = Experiment(**content["experiment"]), record.training_provenance(content)
-        threads = training["threads"] if training["accelerator"] == "none" else 1
-        pace = content["metrics"]["seconds"] / 60 * threads / experiment.epochs
+        pace = record.device_minutes(content) / experiment.epochs
         key = (*_key(experiment), training["accelerator"])
         paces.setdefault(key, {}).setdefault(provenance.hardware(training), []).append(pace)
         weights = (path.parent / "model.safetensors").exists()

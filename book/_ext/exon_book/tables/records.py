@@ -59,16 +59,12 @@ class Runs(RecordDirective):
 
 def cost(runs: list[Path]) -> str:
     """The training time of all runs in one sentence: on processors times the number of threads, and on GPUs."""
-    core_hours = minutes = 0.0
-    for run in runs:
-        content = record.read(run)
-        training, seconds = record.training_provenance(content), content["metrics"]["seconds"]
-        if training["accelerator"] == "none":
-            core_hours += seconds * training["threads"] / 3600
-        else:
-            minutes += seconds / 60
-    on_gpu = f" and {minutes:.1f} minutes of a GPU" if minutes else ""
-    return f"Training these {len(runs)} runs took {core_hours:.1f} core-hours{on_gpu}."
+    minutes = {"core": 0.0, "GPU": 0.0}
+    for content in map(record.read, runs):
+        kind = "core" if record.training_provenance(content)["accelerator"] == "none" else "GPU"
+        minutes[kind] += record.device_minutes(content)
+    on_gpu = f" and {minutes['GPU']:.1f} minutes of a GPU" if minutes["GPU"] else ""
+    return f"Training these {len(runs)} runs took {minutes['core'] / 60:.1f} core-hours{on_gpu}."
 
 
 def _link(cell: nodes.entry, text: str, uri: str) -> None:
