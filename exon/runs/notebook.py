@@ -2,6 +2,7 @@
 
 import ast
 import json
+import logging
 import os
 import shlex
 import sys
@@ -24,6 +25,10 @@ from exon.runs.memory import advice_on_memory
 NOT_OF_THE_EXPERIMENT = {"out": str, "keep_weights": bool, "inception_weights": str | None, "accuracy_score": bool}
 STARTS = 3
 """How often a kernel is started, at most."""
+KERNEL = Config(KernelManager={"transport_encryption": "required"}, NotebookClient={"shutdown_kernel": "immediate"})
+"""A kernel that is asked to end, instead of killed, may print a traceback first."""
+for library in ("papermill", "asyncio"):  # of a kernel that is gone: `run` says it in one sentence
+    logging.getLogger(library).addHandler(logging.NullHandler())
 
 
 def run(
@@ -100,6 +105,9 @@ def _execute(source: Path, parameters: dict[str, Any], executed: Path) -> nbform
     with room_for(executed), environment(_variables()):
         try:
             _papermill(source, parameters, executed)
+        except KeyboardInterrupt:
+            print("Stopped. The same command goes on from the last checkpoint.", file=sys.stderr)
+            raise
         except papermill.PapermillExecutionError as error:
             if error.ename == UserError.__name__:
                 executed.unlink(missing_ok=True)
@@ -128,7 +136,7 @@ def _papermill(source: Path, parameters: dict[str, Any], executed: Path) -> None
                 progress_bar=False,
                 record_timing=False,
                 stderr_file=_Heedless(sys.stderr),
-                config=Config({"KernelManager": {"transport_encryption": "required"}}),
+                config=KERNEL,
             )
         except RuntimeError as error:
             if "before replying" not in str(error):
