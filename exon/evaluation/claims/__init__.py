@@ -8,6 +8,7 @@ from pathlib import Path
 
 from exon.evaluation.claims.ablation import ABLATION
 from exon.evaluation.claims.cifar10 import CIFAR10
+from exon.evaluation.claims.cifar10_short import CIFAR10_SHORT
 from exon.evaluation.claims.claim import Claim, Finding, check
 from exon.evaluation.claims.controls import CONTROLS
 from exon.evaluation.claims.evidence import authors_kl, series
@@ -32,6 +33,7 @@ CLAIMS = {
             lambda kl: ((kl["table"] - kl["curve"]).abs() < 0.005).all(),
         ),
         *CIFAR10,
+        *CIFAR10_SHORT,
         Claim(
             "diversity-does-not-rise",
             "Negative SSIM along the path between two centers does not rise with every step of their distance.",

@@ -22,7 +22,8 @@ CELLS = "cifar10/beta-0.05_* cifar10/ce-*"
 
 SMALL = "cifar10/beta-0.05_*"
 SMALL_AT_A_THIRD = "cifar10_without_kl/ce-true_kl-true_lr-0.001*"
-SEVERAL_SMALL = f"{SMALL} {SMALL_AT_A_THIRD}"
+SMALL_SHORT = "cifar10_short/recipe-short_ce-true_kl-true_*"
+SEVERAL_SMALL = f"{SMALL} {SMALL_AT_A_THIRD} {SMALL_SHORT}"
 SHOWN = f"{SMALL} cifar10_gpu/beta-0.05_*"
 WIDE_PATH = "cifar10_gpu/beta-*"
 WIDE_WITH_BOTH = f"{WIDE_PATH} cifar10_gpu/sci-false_*"
@@ -43,9 +44,10 @@ CIFAR10 = (
         "cifar10-not-by-size",
         "With both terms, noise in the activated dimensions changes a pixel more than noise in as many random ones, each divided "
         "by the change that the same noise makes in all other dimensions: in every run that measured it.",
-        f"{SEVERAL_SMALL} {WIDE_WITH_BOTH} cifar10_ladder",
+        f"{SMALL} {SMALL_AT_A_THIRD} {WIDE_WITH_BOTH} cifar10_ladder",
         smallest_quotient("rms_ratio_at_1", "rms_ratio_random"),
         lambda n: n["smallest"] > 1,
+        "cifar10_short/recipe-short_beta-*",
     ),
     Claim(
         "cifar10-redrawn",
@@ -71,9 +73,9 @@ CIFAR10 = (
     ),
     Claim(
         "cifar10-label-dimensions-tell-more",
-        "In the small runs at beta 0.05 with both terms a linear classifier finds the label more often in the ten label "
-        "dimensions than in the activated others.",
-        SEVERAL_SMALL,
+        "In the small runs at beta 0.05 with both terms, but for the first rung of the ladder, a linear classifier finds the "
+        "label more often in the ten label dimensions than in the activated others.",
+        f"{SMALL} {SMALL_AT_A_THIRD} cifar10_ladder/[2-9]_*",
         metrics_apart("probe_activated_pct", "probe_label_pct"),
         ordered,
     ),

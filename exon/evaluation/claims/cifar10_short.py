@@ -1,0 +1,44 @@
+"""What is claimed of the small runs on CIFAR-10 with the recipe "short", which the grid `cifar10_short` declares."""
+
+from exon.evaluation.claims.claim import Claim
+from exon.evaluation.claims.evidence import BOTH, NO_KL, cardinalities, extremes, ranges, smallest_quotient
+
+CELLS = "cifar10_short/recipe-short_ce-*"
+WITH_KL = "cifar10_short/recipe-short_ce-*_kl-true_*"
+OTHER_BETAS = "cifar10_short/recipe-short_beta-*"
+
+CIFAR10_SHORT = (
+    Claim(
+        "cifar10-short-errors-alike",
+        'On CIFAR-10 with the recipe "short", the test errors of the small runs with both terms and without KL differ by less '
+        "than a point.",
+        CELLS,
+        extremes("test_error_pct", BOTH, NO_KL),
+        lambda pair: abs(pair.iloc[1] - pair.iloc[0]) < 1,
+    ),
+    Claim(
+        "cifar10-short-kl-selects",
+        'On CIFAR-10 with the recipe "short", with cross-entropy and no KL at least 255 of 256 dimensions are activated for '
+        "every class, with both fewer than half.",
+        CELLS,
+        cardinalities,
+        lambda c: c["lowest without KL"] >= 255 and c["highest with KL"] < 128,
+    ),
+    Claim(
+        "cifar10-short-not-by-size",
+        'On CIFAR-10 with the recipe "short" and KL, with cross-entropy or without, noise in the activated dimensions changes a '
+        "pixel more than noise in as many random ones, each divided by the change that the same noise makes in all others.",
+        WITH_KL,
+        smallest_quotient("rms_ratio_at_1", "rms_ratio_random"),
+        lambda n: n["smallest"] > 1,
+        OTHER_BETAS,
+    ),
+    Claim(
+        "cifar10-short-scores",
+        'On CIFAR-10 with the recipe "short", a classifier trained on drawn images is right for less than 20 % of the real ones, '
+        "with cross-entropy and KL on or off.",
+        CELLS,
+        ranges("accuracy_score_generated_pct", (0.05, 0.05)),
+        lambda n: n["beta 0.05", "highest"] < 20,
+    ),
+)
