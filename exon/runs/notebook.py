@@ -26,9 +26,8 @@ NOT_OF_THE_EXPERIMENT = {"out": str, "keep_weights": bool, "inception_weights": 
 STARTS = 3
 """How often a kernel is started, at most."""
 KERNEL = Config(KernelManager={"transport_encryption": "required"}, NotebookClient={"shutdown_kernel": "immediate"})
-"""A kernel that is asked to end, instead of killed, may print a traceback first."""
-for library in ("papermill", "asyncio"):  # of a kernel that is gone: `run` says it in one sentence
-    logging.getLogger(library).addHandler(logging.NullHandler())
+"""Its connections are encrypted, and it is killed at the end: one that is asked to end may print a traceback first."""
+SILENT = logging.NullHandler()
 
 
 def run(
@@ -126,6 +125,8 @@ def _papermill(source: Path, parameters: dict[str, Any], executed: Path) -> None
     """
     import papermill
 
+    for library in ("papermill", "asyncio"):  # of a kernel that is gone: `_execute` says it in one sentence
+        logging.getLogger(library).addHandler(SILENT)
     for starts_left in reversed(range(STARTS)):
         try:
             papermill.execute_notebook(

@@ -23,6 +23,7 @@ CELLS = "cifar10/beta-0.05_* cifar10/ce-*"
 SMALL = "cifar10/beta-0.05_*"
 SMALL_AT_A_THIRD = "cifar10_without_kl/ce-true_kl-true_lr-0.001*"
 SMALL_SHORT = "cifar10_short/recipe-short_ce-true_kl-true_*"
+SHORT_AT_OTHER_BETAS = "cifar10_short/recipe-short_beta-*"
 SEVERAL_SMALL = f"{SMALL} {SMALL_AT_A_THIRD} {SMALL_SHORT}"
 SHOWN = f"{SMALL} cifar10_gpu/beta-0.05_*"
 WIDE_PATH = "cifar10_gpu/beta-*"
@@ -39,6 +40,16 @@ def falls(means: "pd.Series[float]") -> bool:
     return bool((means.diff().dropna() < 0).all())
 
 
+def more_than_random(n: "pd.Series[float]") -> bool:
+    """In every run the numerator is larger."""
+    return bool(n["smallest"] > 1)
+
+
+def selected_by_kl(c: "pd.Series[float]") -> bool:
+    """At least 255 of 256 dimensions are activated for every class without KL, fewer than half with it."""
+    return bool(c["lowest without KL"] >= 255 and c["highest with KL"] < 128)
+
+
 CIFAR10 = (
     Claim(
         "cifar10-not-by-size",
@@ -46,8 +57,8 @@ CIFAR10 = (
         "by the change that the same noise makes in all other dimensions: in every run that measured it.",
         f"{SMALL} {SMALL_AT_A_THIRD} {WIDE_WITH_BOTH} cifar10_ladder",
         smallest_quotient("rms_ratio_at_1", "rms_ratio_random"),
-        lambda n: n["smallest"] > 1,
-        "cifar10_short/recipe-short_beta-*",
+        more_than_random,
+        SHORT_AT_OTHER_BETAS,
     ),
     Claim(
         "cifar10-redrawn",
@@ -55,7 +66,7 @@ CIFAR10 = (
         "another draw of as many random ones, each divided by the change by another draw of all other dimensions.",
         SEVERAL_SMALL,
         smallest_quotient("redrawn_rms_ratio_at_1", "redrawn_rms_ratio_random"),
-        lambda n: n["smallest"] > 1,
+        more_than_random,
     ),
     Claim(
         "cifar10-placed",
@@ -171,7 +182,7 @@ CIFAR10 = (
         "class, with both fewer than half.",
         WIDE,
         cardinalities,
-        lambda c: c["lowest without KL"] >= 255 and c["highest with KL"] < 128,
+        selected_by_kl,
     ),
     Claim(
         "cifar10-wide-kl-lowers-error",

@@ -1,11 +1,11 @@
 """What is claimed of the small runs on CIFAR-10 with the recipe "short", which the grid `cifar10_short` declares."""
 
+from exon.evaluation.claims.cifar10 import SHORT_AT_OTHER_BETAS, more_than_random, selected_by_kl
 from exon.evaluation.claims.claim import Claim
 from exon.evaluation.claims.evidence import BOTH, NO_KL, cardinalities, extremes, ranges, smallest_quotient
 
 CELLS = "cifar10_short/recipe-short_ce-*"
 WITH_KL = "cifar10_short/recipe-short_ce-*_kl-true_*"
-OTHER_BETAS = "cifar10_short/recipe-short_beta-*"
 
 CIFAR10_SHORT = (
     Claim(
@@ -22,7 +22,7 @@ CIFAR10_SHORT = (
         "every class, with both fewer than half.",
         CELLS,
         cardinalities,
-        lambda c: c["lowest without KL"] >= 255 and c["highest with KL"] < 128,
+        selected_by_kl,
     ),
     Claim(
         "cifar10-short-not-by-size",
@@ -30,8 +30,8 @@ CIFAR10_SHORT = (
         "pixel more than noise in as many random ones, each divided by the change that the same noise makes in all others.",
         WITH_KL,
         smallest_quotient("rms_ratio_at_1", "rms_ratio_random"),
-        lambda n: n["smallest"] > 1,
-        OTHER_BETAS,
+        more_than_random,
+        SHORT_AT_OTHER_BETAS,
     ),
     Claim(
         "cifar10-short-scores",
