@@ -26,7 +26,7 @@ NOT_OF_THE_EXPERIMENT = {"out": str, "keep_weights": bool, "inception_weights": 
 STARTS = 3
 """How often a kernel is started, at most."""
 KERNEL = Config(KernelManager={"transport_encryption": "required"}, NotebookClient={"shutdown_kernel": "immediate"})
-"""Its connections are encrypted, and it is killed at the end: one that is asked to end may print a traceback first."""
+"""Its connections are encrypted. It is killed at the end, because one that is asked to end may print a traceback first."""
 SILENT = logging.NullHandler()
 
 
