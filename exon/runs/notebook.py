@@ -105,7 +105,7 @@ def _execute(source: Path, parameters: dict[str, Any], executed: Path) -> nbform
         try:
             _papermill(source, parameters, executed)
         except KeyboardInterrupt:
-            print("Stopped. The same command goes on from the last checkpoint.", file=sys.stderr)
+            print("Stopped. The same command goes on from the last checkpoint, if there is one.", file=sys.stderr)
             raise
         except papermill.PapermillExecutionError as error:
             if error.ename == UserError.__name__:

@@ -26,6 +26,6 @@ def test_an_interrupted_run_says_so_in_one_line_and_keeps_its_checkpoint(tmp_pat
     os.killpg(process.pid, signal.SIGINT)
     _, stderr = process.communicate()
     assert process.returncode == 130
-    assert stderr.strip() == "Stopped. The same command goes on from the last checkpoint."
+    assert stderr.strip() == "Stopped. The same command goes on from the last checkpoint, if there is one."
     assert kept[0].exists()
     assert not out.exists() or not any(out.iterdir())

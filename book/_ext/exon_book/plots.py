@@ -20,7 +20,7 @@ from exon.prior import GaussianMixturePrior
 from exon.runs import checkpoint, record
 from exon_book import ablation
 from exon_book.lookup import by_beta, median_run
-from exon_book.tables.trials import curves, scale
+from exon_book.steps import curves, scale
 
 SHOWN = (0.1, 5.0, 50.0)
 """The values of beta at which the page shows single runs: those at which all seeds keep their weights."""

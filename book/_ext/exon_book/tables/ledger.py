@@ -13,8 +13,8 @@ from exon.evaluation.tables import metrics_of
 from exon.experiment import Experiment
 from exon.runs import grid, record
 from exon_book.reading import GridDirective
+from exon_book.steps import authors_error_at, steps_of
 from exon_book.tables import held_against, number, of_runs, table, with_spread, without_empty
-from exon_book.tables.trials import authors_error_at, steps_of
 
 FORMS = {"test_error_pct": ".2f", "kl": ".2f", "negative_ssim": ".3f", "cardinality_automobile": ".0f"}
 PAPER = "paper"
