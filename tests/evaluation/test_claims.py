@@ -94,6 +94,17 @@ def test_a_claim_on_what_no_run_measured_cannot_be_checked(name, runs_at):
     assert (finding.verdict, finding.reason) == (UNKNOWN, "a number that decides is missing")
 
 
+def test_a_difference_by_beta_needs_both_levels_at_each(runs_at):
+    evidence_of = evidence.differences("kl", "seed", 2, 1)
+    runs = [runs_at(beta, "kl", value, seed) for beta, value, seed in ((1.0, 7.0, 1), (1.0, 5.0, 2), (5.0, 4.0, 1))]
+    claim = replace(CLAIMS["cifar10-short-errs-less"], evidence=evidence_of)
+    assert check(claim, runs).reason == "a number that decides is missing"
+    runs.append(runs_at(5.0, "kl", 4.5, 2))
+    finding = check(claim, runs)
+    assert (finding.verdict, finding.numbers.to_dict()) == (FAILS, {1.0: -2.0, 5.0: 0.5})
+    assert check(claim, runs[:2]).verdict == HOLDS
+
+
 def test_a_path_of_one_value_cannot_fall(runs_at):
     finding = check(CLAIMS["cifar10-cardinality-falls"], [runs_at(0.1, "cardinality_automobile", 60.0)])
     assert finding.verdict == UNKNOWN

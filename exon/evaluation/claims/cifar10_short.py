@@ -1,11 +1,28 @@
 """What is claimed of the small runs on CIFAR-10 with the recipe "short", which the grid `cifar10_short` declares."""
 
-from exon.evaluation.claims.cifar10 import SHORT_AT_OTHER_BETAS, more_than_random, selected_by_kl
+from exon.evaluation.claims.cifar10 import (
+    SHORT_AT_OTHER_BETAS,
+    SMALL_SHORT,
+    falls,
+    more_than_random,
+    rises,
+    selected_by_kl,
+)
 from exon.evaluation.claims.claim import Claim
-from exon.evaluation.claims.evidence import BOTH, NO_KL, cardinalities, extremes, ranges, smallest_quotient
+from exon.evaluation.claims.evidence import (
+    BOTH,
+    NO_KL,
+    cardinalities,
+    differences,
+    extremes,
+    ranges,
+    series,
+    smallest_quotient,
+)
 
 CELLS = "cifar10_short/recipe-short_ce-*"
 WITH_KL = "cifar10_short/recipe-short_ce-*_kl-true_*"
+PATH = f"{SMALL_SHORT} {SHORT_AT_OTHER_BETAS}"
 
 CIFAR10_SHORT = (
     Claim(
@@ -28,10 +45,9 @@ CIFAR10_SHORT = (
         "cifar10-short-not-by-size",
         'On CIFAR-10 with the recipe "short" and KL, with cross-entropy or without, noise in the activated dimensions changes a '
         "pixel more than noise in as many random ones, each divided by the change that the same noise makes in all others.",
-        WITH_KL,
+        f"{WITH_KL} {SHORT_AT_OTHER_BETAS}",
         smallest_quotient("rms_ratio_at_1", "rms_ratio_random"),
         more_than_random,
-        SHORT_AT_OTHER_BETAS,
     ),
     Claim(
         "cifar10-short-scores",
@@ -40,5 +56,35 @@ CIFAR10_SHORT = (
         CELLS,
         ranges("accuracy_score_generated_pct", (0.05, 0.05)),
         lambda n: n["beta 0.05", "highest"] < 20,
+    ),
+    Claim(
+        "cifar10-short-cardinality-falls",
+        'On CIFAR-10 with the recipe "short", the cardinality of automobiles falls with every step of beta.',
+        PATH,
+        series("cardinality_automobile"),
+        falls,
+    ),
+    Claim(
+        "cifar10-short-recon-rises",
+        'On CIFAR-10 with the recipe "short", the reconstruction error rises with every step of beta.',
+        PATH,
+        series("recon"),
+        rises,
+    ),
+    Claim(
+        "cifar10-short-errs-less",
+        'On CIFAR-10 at every beta, the test error of the small run with the recipe "short" is below that of the small run with '
+        "the authors' recipe.",
+        f"{PATH} cifar10/beta-*",
+        differences("test_error_pct", "recipe", "short", "authors"),
+        lambda by_beta: (by_beta < 0).all(),
+    ),
+    Claim(
+        "cifar10-short-verdicts",
+        'On CIFAR-10 with the recipe "short", moving the label dimensions of codes to the center of another label changes the '
+        "judge's verdict more often with every step of beta.",
+        PATH,
+        series("verdict_changed_pct"),
+        rises,
     ),
 )

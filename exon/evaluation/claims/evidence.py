@@ -178,6 +178,16 @@ def v_nat_of_dimensions(runs: list[Path]) -> pd.Series:
     return pd.concat({"label": series("v_nat_label")(runs), "others": series("v_nat_other")(runs)})
 
 
+def differences(metric: str, by: str, one: Any, other: Any) -> Evidence:
+    """By beta: the metric's mean at one level of a setting, less that at another."""
+
+    def evidence(runs: list[Path]) -> pd.Series:
+        means = outcomes(runs).pivot_table(metric, "beta", by, dropna=False)
+        return means[one] - means[other]
+
+    return evidence
+
+
 def ranges(metric: str, *groups: tuple[float, float]) -> Evidence:
     """For each group of betas, from the first to the last: the metric's lowest and highest value, and the number of runs.
 
