@@ -60,12 +60,13 @@ PROFILES: dict[str, dict[str, dict[str, Any]]] = {
         "smoke": {"source": "sample", "epochs": 1, "width": 0.0625},
         "quick": {"epochs": 2, **SMALL_CIFAR10},
         "cpu": {"epochs": 12, **SMALL_CIFAR10},
+        "day": {**SMALL_CIFAR10, "epochs": 40, "width": 0.25, "recipe": "short"},
         "gpu": {"epochs": 36, "recipe": "short", "precision": "bfloat16"},
         "paper": {"epochs": 600},
     },
 }
-"""How large a run is, by data set and profile, never objective or prior; "gpu", which takes minutes
-on a large GPU, names a recipe and a precision as well. Stored runs rest on it."""
+"""How large a run is, by data set and profile, never objective or prior; "day", hours of a processor, names
+a recipe as well, and "gpu", minutes of a large GPU, a recipe and a precision. Stored runs rest on it."""
 
 
 SAMPLE: dict[str, dict[str, Any]] = {"mnist": {"validation": 500}, "cifar10": {"labels": 200, "validation": 200}}
@@ -85,7 +86,7 @@ class Experiment(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     dataset: Literal["mnist", "cifar10"] = "mnist"
-    profile: Literal["smoke", "quick", "cpu", "gpu", "paper"] = "quick"
+    profile: Literal["smoke", "quick", "cpu", "day", "gpu", "paper"] = "quick"
     recipe: Literal["authors", "short"] = "authors"
     source: Literal["auto", "sample"] = "auto"
 

@@ -25,7 +25,7 @@ def test_the_papers_settings_on_cifar10():
 
 @pytest.mark.parametrize("dataset", METHOD)
 def test_profiles_set_scale_only(dataset):
-    assert PROFILES[dataset].keys() - {"gpu"} == {"smoke", "quick", "cpu", "paper"}
+    assert PROFILES[dataset].keys() - {"day", "gpu"} == {"smoke", "quick", "cpu", "paper"}
     scale = {"source", "epochs", "width", "batch_size", "labelled_batch_size", "learning_rate", "recipe", "precision"}
     for settings in PROFILES[dataset].values():
         assert settings.keys() <= scale
@@ -55,7 +55,10 @@ def test_a_setting_beats_its_profile_and_none_leaves_it():
         ({"use_kl": 1}, "use_kl = 1 is not accepted: give true or false."),
         ({"epochs": 2.5}, "epochs = 2.5 is not accepted: give a valid integer."),
         ({"dataset": "svhn"}, "dataset = 'svhn' is not accepted: give 'mnist' or 'cifar10'."),
-        ({"profile": "fast"}, "profile = 'fast' is not accepted: give 'smoke', 'quick', 'cpu', 'gpu' or 'paper'."),
+        (
+            {"profile": "fast"},
+            "profile = 'fast' is not accepted: give 'smoke', 'quick', 'cpu', 'day', 'gpu' or 'paper'.",
+        ),
         ({"batch_size": 32}, "labelled_batch_size = 32 must be below batch_size = 32."),
         (
             {"labels": 10, "batch_size": 5, "labelled_batch_size": 3},
@@ -69,6 +72,7 @@ def test_a_setting_beats_its_profile_and_none_leaves_it():
         ),
         ({"prior": "line"}, "prior = 'line' needs a distance and two classes."),
         ({"classes": []}, "classes = [] is not accepted: give two or more labels."),
+        ({"profile": "day"}, "profile = 'day' goes with dataset = 'cifar10', not 'mnist'."),
         ({"profile": "gpu"}, "profile = 'gpu' goes with dataset = 'cifar10', not 'mnist'."),
         ({"recipe": "short"}, "recipe = 'short' goes with dataset = 'cifar10', not 'mnist'."),
         ({"recipe": "fast"}, "recipe = 'fast' is not accepted: give 'authors' or 'short'."),

@@ -201,9 +201,10 @@ def test_a_step_of_the_recipe_on_a_device_neither_waits_nor_copies(crop):
 
 def test_a_recipe_says_how_a_model_is_trained_and_a_setting_beats_it():
     short = RECIPES["cifar10"]["short"]
-    gpu = Experiment.create(dataset="cifar10", profile="gpu")
-    assert gpu.recipe == "short"
-    assert gpu.model_dump().items() >= short.items()
+    for profile in ("day", "gpu"):
+        named = Experiment.create(dataset="cifar10", profile=profile)
+        assert named.recipe == "short"
+        assert named.model_dump().items() >= short.items()
     paper = Experiment.create(dataset="cifar10", profile="paper")
     short_paper = Experiment.create(dataset="cifar10", profile="paper", recipe="short")
     assert short_paper.model_dump() == paper.model_dump() | short | {"recipe": "short"}

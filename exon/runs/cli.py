@@ -43,7 +43,7 @@ def data(
 @app.command()
 def run(
     name: Annotated[str, typer.Argument(help="a notebook: mnist, ...")],
-    profile: Annotated[str, typer.Option(help="smoke, quick, cpu, gpu or paper")] = "quick",
+    profile: Annotated[str, typer.Option(help="smoke, quick, cpu, day, gpu or paper")] = "quick",
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="a parameter, as beta=0.5; may be repeated")
     ] = None,

@@ -101,7 +101,7 @@ def test_a_number_leads_to_its_record(site):
 def test_every_stored_run_is_listed_with_its_files(site):
     rows = pages(site)[site / "book" / "runs.html"].select("table.runs tbody tr")
     listed = {(site / "book" / row.select_one("a")["href"]).resolve().relative_to(site / "records") for row in rows}
-    profiles = [Path("results") / profile for profile in ("quick", "cpu", "gpu", "paper")]
+    profiles = [Path("results") / profile for profile in ("quick", "cpu", "day", "gpu", "paper")]
     assert listed == {path.relative_to("results") for folder in profiles for path in folder.glob("*/*/run.json")}
     for path in listed:
         assert (site / "records" / path).read_bytes() == (Path("results") / path).read_bytes()

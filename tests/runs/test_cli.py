@@ -157,7 +157,7 @@ def test_a_finished_run_is_run_again_only_where_that_is_asked_for(exon, monkeypa
     assert (run / "run.json").read_bytes() == before
 
 
-PROFILES = "'smoke', 'quick', 'cpu', 'gpu' or 'paper'"
+PROFILES = "'smoke', 'quick', 'cpu', 'day', 'gpu' or 'paper'"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from exon_book.lookup import RUNS_PAGE, anchor
 from exon_book.reading import RecordDirective
 from exon_book.tables import number, table
 
-PROFILES = ("quick", "cpu", "gpu", "paper")  # smoke runs say nothing
+PROFILES = ("quick", "cpu", "day", "gpu", "paper")  # smoke runs say nothing
 FILES = ("run.json", "run.ipynb")
 HEADS = ("record", "error (%)", "profile", "epochs", "seed", "minutes", "code", "")
 
