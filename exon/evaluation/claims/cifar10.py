@@ -14,6 +14,7 @@ from exon.evaluation.claims.evidence import (
     of_each,
     series,
     smallest_quotient,
+    spans,
     v_nat_of_dimensions,
 )
 
@@ -23,8 +24,9 @@ CELLS = "cifar10/beta-0.05_* cifar10/ce-*"
 SMALL = "cifar10/beta-0.05_*"
 SMALL_AT_A_THIRD = "cifar10_without_kl/ce-true_kl-true_lr-0.001*"
 SMALL_SHORT = "cifar10_short/recipe-short_ce-true_kl-true_*"
+SHORT_OF_OTHER_SEEDS = "cifar10_short_seeds/recipe-short_ce-true_kl-true_*"
 SHORT_AT_OTHER_BETAS = "cifar10_short/recipe-short_beta-*"
-SEVERAL_SMALL = f"{SMALL} {SMALL_AT_A_THIRD} {SMALL_SHORT}"
+SEVERAL_SMALL = f"{SMALL} {SMALL_AT_A_THIRD} {SMALL_SHORT} {SHORT_OF_OTHER_SEEDS}"
 SHOWN = f"{SMALL} cifar10_gpu/beta-0.05_*"
 WIDE_PATH = "cifar10_gpu/beta-*"
 WIDE_WITH_BOTH = f"{WIDE_PATH} cifar10_gpu/sci-false_*"
@@ -45,6 +47,11 @@ def rises(means: "pd.Series[float]") -> bool:
     return bool((means.diff().dropna() > 0).all())
 
 
+def overlapping(ends: "pd.Series[float]") -> bool:
+    """The lowest value of each group is below the highest of every other."""
+    return bool(ends.xs("lowest", level=1).max() < ends.xs("highest", level=1).min())
+
+
 def more_than_random(n: "pd.Series[float]") -> bool:
     """In every run the numerator is larger."""
     return bool(n["smallest"] > 1)
@@ -60,7 +67,7 @@ CIFAR10 = (
         "cifar10-not-by-size",
         "With both terms, noise in the activated dimensions changes a pixel more than noise in as many random ones, each divided "
         "by the change that the same noise makes in all other dimensions: in every run that measured it.",
-        f"{SMALL} {SMALL_AT_A_THIRD} {WIDE_WITH_BOTH} cifar10_ladder {SHORT_AT_OTHER_BETAS}",
+        f"{SMALL} {SMALL_AT_A_THIRD} {WIDE_WITH_BOTH} cifar10_ladder {SHORT_OF_OTHER_SEEDS} {SHORT_AT_OTHER_BETAS}",
         smallest_quotient("rms_ratio_at_1", "rms_ratio_random"),
         more_than_random,
     ),
@@ -90,7 +97,7 @@ CIFAR10 = (
         "cifar10-label-dimensions-tell-more",
         "In the small runs at beta 0.05 with both terms, but for the first rung of the ladder, a linear classifier finds the "
         "label more often in the ten label dimensions than in the activated others.",
-        f"{SMALL} {SMALL_AT_A_THIRD} cifar10_ladder/[2-9]_*",
+        f"{SMALL} {SMALL_AT_A_THIRD} {SHORT_OF_OTHER_SEEDS} cifar10_ladder/[2-9]_*",
         metrics_apart("probe_activated_pct", "probe_label_pct"),
         ordered,
     ),
@@ -173,10 +180,11 @@ CIFAR10 = (
     ),
     Claim(
         "cifar10-error-overlaps-at-a-third",
-        "On CIFAR-10 at a third of the learning rate, some run without KL has a lower test error than some run with both terms.",
+        "On CIFAR-10 at a third of the learning rate, some small run without KL has a lower test error than some with both "
+        "terms, and some with both than some without KL.",
         "cifar10_without_kl/ce-true_kl-*_lr-0.001*",
-        extremes("test_error_pct", BOTH, NO_KL),
-        lambda pair: not ordered(pair),
+        spans("test_error_pct", BOTH, NO_KL),
+        overlapping,
     ),
     Claim(
         "cifar10-wide-error",

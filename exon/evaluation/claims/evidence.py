@@ -98,6 +98,17 @@ def extremes(outcome: str, lower: Any, higher: Any, by: str | None = None) -> Ev
     return evidence
 
 
+def spans(outcome: str, *cells: tuple[bool, bool]) -> Evidence:
+    """The outcome's lowest and highest value in some cells of the ablation."""
+
+    def evidence(runs: list[Path]) -> pd.Series:
+        groups = outcomes(runs).groupby(list(FACTORS))[outcome]
+        ends = {CELLS[cell]: groups.get_group(cell).agg(["min", "max"]) for cell in cells}
+        return pd.concat(ends).rename({"min": "lowest", "max": "highest"})
+
+    return evidence
+
+
 def extremes_by_kl(outcome: str, lower: Ends, higher: Ends) -> Evidence:
     """The highest value at some factors on the KL, and the lowest at others, cross-entropy on."""
 
@@ -178,11 +189,11 @@ def v_nat_of_dimensions(runs: list[Path]) -> pd.Series:
     return pd.concat({"label": series("v_nat_label")(runs), "others": series("v_nat_other")(runs)})
 
 
-def differences(metric: str, by: str, one: Any, other: Any) -> Evidence:
-    """By beta: the metric's mean at one level of a setting, less that at another."""
+def differences(metric: str, by: str, one: Any, other: Any, along: str = "beta") -> Evidence:
+    """Along a setting: the metric's mean at one level of another, less that at a second level."""
 
     def evidence(runs: list[Path]) -> pd.Series:
-        means = outcomes(runs).pivot_table(metric, "beta", by, dropna=False)
+        means = outcomes(runs).pivot_table(metric, along, by, dropna=False)
         return means[one] - means[other]
 
     return evidence
