@@ -29,7 +29,7 @@ const exonNetworks = (() => {
     };
   }
 
-  // A layer's weights: as they are, or integers, each row with a scale of its own.
+  // A layer's weights: as they are, or integers of twelve bits, each row with a scale of its own.
   function layer(data, { shape, stride, scale, weight, bias }) {
     const rows = shape[0];
     const columns = shape.slice(1).reduce((product, size) => product * size, 1);
@@ -37,10 +37,20 @@ const exonNetworks = (() => {
     if (scale === undefined) values = new Float32Array(data, weight, rows * columns);
     else {
       const scales = new Float32Array(data, scale, rows);
-      const integers = new Int16Array(data, weight, rows * columns);
-      values = Float32Array.from(integers, (v, i) => v * scales[(i / columns) | 0]);
+      values = integers(data, weight, rows * columns).map((v, i) => v * scales[(i / columns) | 0]);
     }
     return { shape, stride, weight: values, bias: new Float32Array(data, bias, rows) };
+  }
+
+  // Two integers in three bytes: the low eight bits of the first, its high four below the low four of the second, the rest.
+  function integers(data, place, count) {
+    const bytes = new Uint8Array(data, place, 3 * ((count + 1) >> 1));
+    const values = new Float32Array(count);
+    for (let i = 0, at = 0; i < count; i += 2, at += 3) {
+      values[i] = ((bytes[at] | (bytes[at + 1] << 8)) << 20) >> 20;
+      if (i + 1 < count) values[i + 1] = (((bytes[at + 1] >> 4) | (bytes[at + 2] << 4)) << 20) >> 20;
+    }
+    return values;
   }
 
   // D(z): pixels in [-1, 1], 3 x 32 x 32, channel by channel.
