@@ -9,19 +9,20 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from exon.errors import UserError
+from exon.experiment import PROFILES
 from exon.runs import record
 from exon_book.lookup import RUNS_PAGE, anchor
 from exon_book.reading import RecordDirective
 from exon_book.tables import number, table
 
-PROFILES = ("quick", "cpu", "day", "gpu", "paper")  # smoke runs say nothing
+SHOWN = [profile for profile in PROFILES["cifar10"] if profile != "smoke"]  # smoke runs say nothing
 FILES = ("run.json", "run.ipynb")
 HEADS = ("record", "error (%)", "profile", "epochs", "seed", "minutes", "code", "")
 
 
 def records(root: Path, notebook: str = "*") -> list[Path]:
     """The run folders below results/ that hold a record, by profile and name."""
-    found = (root / "results" / profile for profile in PROFILES)
+    found = (root / "results" / profile for profile in SHOWN)
     return [path.parent for folder in found for path in sorted(folder.glob(f"{notebook}/*/run.json"), key=_by_numbers)]
 
 
