@@ -212,7 +212,7 @@ def test_a_run_that_could_not_be_loaded_can_be_tried_again(explorer):
     assert explorer.locator("[data-part=loading]").is_hidden()
 
 
-CIFAR10_RUN = Path("results/cpu/cifar10/beta-0.05_seed-1")
+CIFAR10_RUN = Path("results/day/cifar10/beta-0.05_seed-1")
 IMAGES_IN_BROWSER = """async () => {
     const [{ file }] = (await exonFiles.load("cifar10")).runs;
     const run = await exonFiles.load(file);

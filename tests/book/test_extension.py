@@ -148,7 +148,7 @@ def test_a_grid_without_runs_is_a_warning(small_book):
     """Whatever is made of several runs says which grid is empty."""
     grids = {
         "{plot} mnist-table\n:alt: x": "beta beta_seeds",
-        "{plot} cifar10-curves\n:alt: x": "cifar10_gpu/beta-0.05_* cifar10/beta-0.05_*",
+        "{plot} cifar10-curves\n:alt: x": "cifar10_gpu/beta-0.05_* cifar10_day cifar10/beta-0.05_*",
         "{cells} ablation/v2_*": "ablation/v2_*",
         "{effects} ablation/v2_*": "ablation/v2_*",
         "{ledger} beta::kl": "beta",

@@ -60,7 +60,7 @@ def at(betas: Collection[float]) -> Callable[[list[Path]], list[Path]]:
 
 
 def one_of_each_scale(runs: list[Path]) -> list[Path]:
-    """The run that stands for its seeds, of wide ones and of small ones."""
+    """The run that stands for its seeds, of each width and number of epochs."""
     scales: dict[str, list[Path]] = {}
     for run in runs:
         scales.setdefault(scale(record.experiment_of(run)), []).append(run)
@@ -245,7 +245,7 @@ def cifar10_subspaces(runs: list[Path]) -> Figure:
 
 
 BETA, WIDE = "beta beta_seeds", "cifar10_gpu/beta-*"
-BOTH_SCALES = "cifar10_gpu/beta-0.05_* cifar10/beta-0.05_*"
+SCALES = "cifar10_gpu/beta-0.05_* cifar10_day cifar10/beta-0.05_*"
 FIRST = "first_epochs beta/beta-0.1_* beta/beta-0.25_* beta/beta-1_* beta_seeds/beta-0.1_* beta_seeds/beta-0.25_*"
 CELLS_OF_ALL = "ablation ablation_seeds/v?_*"
 FIGURES = {
@@ -265,11 +265,11 @@ FIGURES = {
     "ablation-grids": Plotted("ablation/v2_*", ablation_grids, of_seed_1),
     "ablation-effects": Plotted(CELLS_OF_ALL, ablation.effects),
     "ablation-every-run": Plotted(CELLS_OF_ALL, ablation.every_run),
-    "cifar10-curves": Plotted(BOTH_SCALES, lambda runs: compare.step_curves(*curves(runs)), one_of_each_scale),
+    "cifar10-curves": Plotted(SCALES, lambda runs: compare.step_curves(*curves(runs)), one_of_each_scale),
     "cifar10-v-nat": Plotted("cifar10_gpu/beta-0.05_*", cifar10_v_nat, lambda runs: [median_run(runs)]),
     "cifar10-table": Plotted(WIDE, cifar10_table),
     "cifar10-explained": Plotted(WIDE, explained(CIFAR10_EXPLAINED, "cifar10")),
-    "cifar10-subspaces": Plotted(BOTH_SCALES, cifar10_subspaces),
+    "cifar10-subspaces": Plotted(SCALES, cifar10_subspaces),
     "path-lambda1": Plotted(PATH, path_over("lambda1", "center_error_pct", "test_error_pct")),
     "path-kl": Plotted(PATH, path_over("kl_weight", *ablation.TITLES)),
 }

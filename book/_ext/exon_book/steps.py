@@ -51,5 +51,5 @@ def curves(runs: list[Path]) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
 
 def scale(experiment: Experiment) -> str:
     """How large a run is, in the words of a legend and of the page."""
-    name = "wide" if experiment.width == 1 else "small"
+    name = "wide" if experiment.width == 1 else "long" if experiment.profile == "day" else "small"
     return f"{name} run (width {experiment.width:g}, {experiment.epochs} epochs)"

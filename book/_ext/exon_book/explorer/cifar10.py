@@ -13,7 +13,7 @@ from exon.runs import checkpoint, record
 from exon_book.explorer.choice import entries
 from exon_book.explorer.packing import Packing
 
-GRIDS = "cifar10/beta-*"
+GRIDS = "cifar10_day"
 
 
 def files(root: Path) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -25,7 +25,7 @@ OURS = (
         f"| **this companion**, {{over}}`max {runs}::epochs:d` epochs, width {{over}}`max {runs}::width:g`, "
         f"{{over}}`runs {runs}::seed` "
         f"| deep generative | – | {{over}}`spread {runs}::test_error_pct:.2f` | [ledger](ledger.md) |"
-        for runs in ("cifar10_gpu/beta-0.05_*", "cifar10/beta-0.05_*")
+        for runs in ("cifar10_gpu/beta-0.05_*", "cifar10_day", "cifar10/beta-0.05_*")
     ),
 )
 
