@@ -167,22 +167,24 @@ def origin(env: BuildEnvironment, names: str, done: list[Path]) -> nodes.paragra
     """Which runs of which grids a figure or table was made from, a few by their names, and the commands that run them again."""
     runs, grids = declared(names), _grids(names)
     epochs = sorted({record.experiment_of(run).epochs for run in done})
-    of = f"of the grid{'s' * (len(grids) > 1)} {' and '.join(grids)}"
+    of = f"of the grid{'s' * (len(grids) > 1)} {_listed(grids)}"
     if len(done) <= NAMED:
-        *first, last = (run.name for run in done)
-        which = f"the run{'s' * bool(first)} {', '.join(first)}{' and ' * bool(first)}{last} {of}"
+        which = f"the run{'s' * (len(done) > 1)} {_listed([run.name for run in done])} {of}"
     else:
         which = f"{'all' if len(done) == len(runs) else f'{len(done)} of'} {len(runs)} runs {of}"
     profiles = sorted({run.experiment.profile for run in runs})
-    scale = (
-        f": profile{'s' * (len(profiles) > 1)} {' and '.join(profiles)}, {'/'.join(map(str, epochs))} epochs. Again: "
-    )
+    scale = f": profile{'s' * (len(profiles) > 1)} {_listed(profiles)}, {'/'.join(map(str, epochs))} epochs. Again: "
     link = linked(env, nodes.inline(which, which), anchor(done[0]))
     paragraph = nodes.paragraph("", "", nodes.Text("From "), link, nodes.Text(scale), classes=["record"])
     for name in grids:
         command = f"python -m exon sweep {name}"
         paragraph += [nodes.literal(command, command), nodes.Text(" ")]
     return paragraph
+
+
+def _listed(names: list[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def is_own(folder: Path) -> bool:
