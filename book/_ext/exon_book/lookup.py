@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -182,7 +183,7 @@ def origin(env: BuildEnvironment, names: str, done: list[Path]) -> nodes.paragra
     return paragraph
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
 
