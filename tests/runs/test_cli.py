@@ -229,7 +229,7 @@ def test_a_setting_needs_a_name_and_a_value(text):
 def test_redraw_keeps_what_belongs_to_the_weights(exon, monkeypatch):
     asked = []
     monkeypatch.setattr(notebook, "run", lambda name, parameters, out, trained: asked.append((name, parameters)))
-    assert exon("redraw", "results/cpu/cifar10/beta-0.05_seed-1")[0] == 0
+    assert exon("redraw", "results/day/cifar10/beta-0.05_seed-1")[0] == 0
     ((name, parameters),) = asked
     assert name == "cifar10"
     assert notebook.parameter_defaults(notebook.find(name))["keep_weights"] is False
