@@ -89,6 +89,8 @@ REFUTED = (
     ("cifar10-short-recon-rises", lambda n: n[::-1].set_axis(n.index)),
     ("cifar10-short-errs-less", lambda n: n.where(n.index != 0.01, 0.1)),
     ("cifar10-short-verdicts", lambda n: n[::-1].set_axis(n.index)),
+    ("cifar10-long-error", lambda n: n - 1.5),
+    ("cifar10-long-error", lambda n: n + 3),
     ("cifar10-long-errs-less", lambda n: n.where(n.index.get_level_values(0) != "recon", n[::-1].to_numpy())),
     ("cifar10-long-draws", lambda n: n - 10),
     ("cifar10-long-draws", lambda n: n + 20),

@@ -18,6 +18,7 @@ from exon.evaluation.claims.evidence import (
     cardinalities,
     differences,
     extremes,
+    last_of,
     of_each,
     ranges,
     series,
@@ -114,6 +115,13 @@ CIFAR10_SHORT = (
         PATH,
         series("verdict_changed_pct"),
         rises,
+    ),
+    Claim(
+        "cifar10-long-error",
+        "On CIFAR-10 at beta 0.05 the long run has a test error of 16 to 19 %.",
+        LONG,
+        last_of("test_error_pct"),
+        lambda n: 16 <= n["test_error_pct"] <= 19,
     ),
     Claim(
         "cifar10-long-errs-less",
